@@ -4,6 +4,7 @@ use super::processes::{self, Process};
 use crate::target;
 use clap::ValueHint;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use model::Kind;
 use recorder::Profile;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -37,16 +38,44 @@ impl Paths {
         Self::ALL.into_iter().find(|paths| paths.id() == id)
     }
 
+    fn candidate(self) -> CompletionCandidate {
+        CompletionCandidate::new("").id(Some(self.id().to_owned()))
+    }
+
     fn completer(self) -> ArgValueCompleter {
-        ArgValueCompleter::new(move |_: &OsStr| {
-            vec![CompletionCandidate::new("").id(Some(self.id().to_owned()))]
-        })
+        ArgValueCompleter::new(move |_: &OsStr| vec![self.candidate()])
     }
 }
 
 /// Recordings, and folders that may hold some.
 pub(crate) fn recordings() -> ArgValueCompleter {
     Paths::Recording.completer()
+}
+
+/// Recordings, and behind them SQL, which has spaces in it: the tables that it reads.
+pub(crate) fn recordings_and_sql() -> ArgValueCompleter {
+    ArgValueCompleter::new(|word: &OsStr| match word.to_str() {
+        Some(sql) if sql.contains(char::is_whitespace) => tables(sql),
+        _ => vec![Paths::Recording.candidate()],
+    })
+}
+
+/// The SQL with the name of a table at its end, if that is what it lacks.
+fn tables(sql: &str) -> Vec<CompletionCandidate> {
+    let (before, table) = sql.rsplit_once(char::is_whitespace).unwrap_or_default();
+    let keyword = before.split_whitespace().next_back().unwrap_or_default();
+    // Shells give a meaning to a backslash within quotes. Behind a dot is a table of one of several recordings.
+    if !["from", "join"].iter().any(|of| keyword.eq_ignore_ascii_case(of)) || sql.contains('\\') {
+        return Vec::new();
+    }
+    let start = table.rsplit('.').next().unwrap_or_default();
+    let specs = Kind::ALL.iter().flat_map(|kind| kind.catalogue());
+    let named: BTreeMap<&str, &str> = specs.map(|spec| (spec.name, spec.about)).collect();
+    let rest = |name: &'static str| name.strip_prefix(start);
+    let fitting = named
+        .into_iter()
+        .filter_map(|(name, about)| rest(name).map(|rest| described(format!("{sql}{rest}"), about)));
+    fitting.collect()
 }
 
 /// Programs to start.
@@ -107,7 +136,7 @@ fn names_of(processes: &[Process], word: &str) -> Vec<CompletionCandidate> {
 /// The profiles of `record`.
 pub(crate) fn profiles() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let about = |profile: Profile| format!("{} (costs {:.0} %)", profile.about(), profile.cost() * 100.0);
+        let about = |profile: Profile| format!("costs {:.0} %: {}", profile.cost() * 100.0, profile.about());
         Profile::ALL.map(|profile| described(profile.name(), &about(profile))).into()
     })
 }
@@ -161,6 +190,21 @@ mod tests {
         check("", &[("Billing", "process 8"), orders]);
         check("ord", &[orders]);
         check("x", &[]);
+    }
+
+    #[test]
+    fn sql_is_completed_where_a_table_is_named() {
+        let check = |sql: &str, expected: &[&str]| {
+            let found: Vec<_> =
+                tables(sql).iter().map(|of| of.get_value().to_string_lossy().into_owned()).collect();
+            assert_eq!(found, expected, "{sql}");
+        };
+        check("select * from sampl", &["select * from samples"]);
+        check("select 1 FROM\n a.sampl", &["select 1 FROM\n a.samples"]);
+        check("select 1 from gc join except", &["select 1 from gc join exceptions"]);
+        check("select sampl", &[]);
+        check("select '\\' from sampl", &[]);
+        assert!(tables("select * from ").len() > 20);
     }
 
     #[test]

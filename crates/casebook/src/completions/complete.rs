@@ -12,7 +12,7 @@ use crate::terminal;
 use base::steering::printable;
 use clap::ValueEnum;
 use clap_complete::engine::{self, CompletionCandidate};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -92,8 +92,12 @@ fn fitting(program: clap::Command, words: Vec<OsString>) -> Fitting {
         Some(Paths::Any | Paths::Command) if !is_option(&last) => return Fitting::Paths("paths"),
         _ => {}
     }
-    let mut words: Vec<Word> =
-        found.iter().filter(|of| Paths::of(of).is_none()).filter_map(Word::of).collect();
+    let mut words: Vec<Word> = found
+        .iter()
+        .filter(|of| Paths::of(of).is_none() && !of.is_hide_set())
+        .filter_map(|of| Word::of(of, &last))
+        .collect();
+    words.retain(|word| !word.repeats());
     // Options are offered if the word begins as one, or if there is nothing else.
     if !is_option(&last) && words.iter().any(|word| !word.text.starts_with('-')) {
         words.retain(|word| !word.text.starts_with('-'));
@@ -102,18 +106,29 @@ fn fitting(program: clap::Command, words: Vec<OsString>) -> Fitting {
 }
 
 /// Whether a word is an option, or the beginning of one.
-fn is_option(word: &OsString) -> bool {
+fn is_option(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-") && !word.as_encoded_bytes().contains(&b'=')
 }
 
 impl Word {
-    /// `None` if the word could mean something to a shell, so that it is safe to insert without quotes.
-    fn of(candidate: &CompletionCandidate) -> Option<Self> {
+    /// `None` if what is added to the typed word could mean something to a shell, so that it is safe to insert without quotes.
+    fn of(candidate: &CompletionCandidate, typed: &OsStr) -> Option<Self> {
+        let text = candidate.get_value().to_str()?;
+        let added = typed.to_str().and_then(|typed| text.strip_prefix(typed)).unwrap_or(text);
         let is_safe = |c: char| c.is_alphanumeric() || "._-+,=".contains(c);
-        let text = candidate.get_value().to_str().filter(|text| text.chars().all(is_safe))?.to_owned();
+        if !added.chars().all(is_safe) || text.contains(char::is_control) {
+            return None;
+        }
+        let text = text.to_owned();
         let about = candidate.get_help().map(ToString::to_string).unwrap_or_default();
         let about = printable(about.lines().next().unwrap_or_default()).replace('\t', " ");
         Some(Self { text, about })
+    }
+
+    /// Whether it ends a list, such as `gc,cpu`, with what is in it already.
+    fn repeats(&self) -> bool {
+        let list = self.text.rsplit('=').next().unwrap_or_default().rsplit_once(',');
+        list.is_some_and(|(before, last)| before.split(',').any(|word| word == last))
     }
 }
 
@@ -136,4 +151,42 @@ fn listed(words: &[Word], columns: usize) -> Vec<String> {
         format!("{start}({about}{})", if is_cut { "…" } else { "" })
     };
     words.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, Command};
+    use clap_complete::engine::ArgValueCandidates;
+
+    #[test]
+    fn a_word_that_means_something_to_a_shell_is_never_offered() {
+        let check = |word: &'static str, typed: &str, expected: &[&str]| {
+            let one = ArgValueCandidates::new(move || vec![CompletionCandidate::new(word)]);
+            let program = Command::new("casebook").disable_help_flag(true).arg(Arg::new("word").add(one));
+            let Fitting::Words(words) = fitting(program, vec!["casebook".into(), typed.into()]) else {
+                panic!("paths")
+            };
+            let texts: Vec<String> = words.into_iter().map(|word| word.text).collect();
+            assert_eq!(texts, expected, "{word:?}");
+        };
+        for word in ["a b", "$(x)", "a;b", "a\nb", "'a'", "a*", "~a", "a\\", "a\u{202e}"] {
+            check(word, "", &[]);
+        }
+        check("a-1,b=2", "", &["a-1,b=2"]);
+        // What the user has typed is theirs.
+        check("select * from gc", "select * from g", &["select * from gc"]);
+        check("select * from $(x)", "select * from ", &[]);
+    }
+
+    #[test]
+    fn a_list_fits_the_terminal() {
+        let word = |text: &str, about: &str| Word { text: text.to_owned(), about: about.to_owned() };
+        let words = [word("7", "Orders, .NET 10.0.1"), word("4711", "Billing")];
+        assert_eq!(listed(&words, 80), ["7     (Orders, .NET 10.0.1)", "4711  (Billing)"]);
+        assert_eq!(listed(&words, 20), ["7     (Orders, .N…)", "4711  (Billing)"]);
+        assert_eq!(listed(&words, 12), ["7", "4711"]);
+        assert_eq!(listed(&words[..1], 80), ["7"]);
+        assert_eq!(listed(&[word("--all", "All"), word("--per", "Per")], 80), ["--all", "--per"]);
+    }
 }
