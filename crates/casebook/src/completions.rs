@@ -7,6 +7,7 @@ pub(crate) mod candidates;
 pub(crate) mod complete;
 mod install;
 mod processes;
+mod scripts;
 
 use crate::terminal;
 use anyhow::Context;
@@ -23,7 +24,7 @@ Examples:
 In bash, zsh and fish, Tab then also completes the processes that run now (-p, --name), profiles, topics, formats and \
 recordings.";
 
-/// Complete commands, options and processes in your shell: print its script, or install it
+/// Let Tab complete commands, options and processes in your shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -49,20 +50,10 @@ pub(crate) fn run(args: &Args, program: clap::Command) -> anyhow::Result<ExitCod
 }
 
 fn script(shell: Shell, mut program: clap::Command) -> Vec<u8> {
-    if let Some(script) = asking(shell) {
+    if let Some(script) = scripts::asking(shell) {
         return script.as_bytes().to_vec();
     }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut program, "casebook", &mut script);
     script
-}
-
-/// The script that asks the program, for shells that have one.
-fn asking(shell: Shell) -> Option<&'static str> {
-    match shell {
-        Shell::Bash => Some(include_str!("completions/scripts/casebook.bash")),
-        Shell::Zsh => Some(include_str!("completions/scripts/casebook.zsh")),
-        Shell::Fish => Some(include_str!("completions/scripts/casebook.fish")),
-        _ => None,
-    }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Record this process for 10 s, and show it too; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = target::chosen, add = candidates::pids())]
+    #[arg(short, long, value_name = "PID", value_parser = target::chosen, add = candidates::pids(target::is_name))]
     pid: Option<Chosen>,
     #[command(flatten)]
     outputs: Outputs,

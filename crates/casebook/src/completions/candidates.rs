@@ -1,7 +1,6 @@
 //! What fits at options and arguments, beyond what clap knows from their values.
 
 use super::processes::{self, Process};
-use crate::target;
 use clap::ValueHint;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use model::Kind;
@@ -96,15 +95,14 @@ pub(super) fn with_paths(command: clap::Command) -> clap::Command {
     command.mut_args(by_shell).mut_subcommands(with_paths)
 }
 
-/// The numbers of processes for `-p`; their names once the word begins with a letter.
-pub(crate) fn pids() -> ArgValueCompleter {
-    ArgValueCompleter::new(|word: &OsStr| {
-        let word = word.to_string_lossy();
-        if target::chosen(&word).is_ok_and(|chosen| matches!(chosen, target::Chosen::Name(_))) {
-            return names_of(&processes::reachable(), &word);
+/// The numbers of processes for `-p`, or their names once the word is one.
+pub(crate) fn pids(is_name: fn(&str) -> bool) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |word: &OsStr| {
+        let (word, processes) = (word.to_string_lossy(), processes::reachable());
+        if is_name(&word) {
+            return names_of(&processes, &word);
         }
-        let processes = processes::reachable().into_iter();
-        let numbers = processes.map(|process| described(process.pid.to_string(), &about(&process)));
+        let numbers = processes.iter().map(|process| described(process.pid.to_string(), &about(process)));
         numbers.filter(|number| number.get_value().to_string_lossy().starts_with(&*word)).collect()
     })
 }

@@ -1,6 +1,6 @@
 //! Writes a completion script to where the shell of the user finds it by itself.
 
-use super::asking;
+use super::scripts::asking;
 use crate::outputs::{Outputs, write_whole};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
