@@ -1,5 +1,6 @@
 //! `casebook demo`: explains recordings that are built into the program and, if the user agrees, one of a live process.
 
+use crate::completions::candidates;
 use crate::outputs::Outputs;
 use crate::serving::{self, Site};
 use crate::target::{self, Chosen};
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Record this process for 10 s, and show it too; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = target::chosen)]
+    #[arg(short, long, value_name = "PID", value_parser = target::chosen, add = candidates::pids(target::is_name))]
     pid: Option<Chosen>,
     #[command(flatten)]
     outputs: Outputs,

@@ -1,5 +1,6 @@
 //! `casebook diff`: what changed between two recordings, as text or as JSON.
 
+use crate::completions::candidates;
 use crate::config::Config;
 use crate::format::{Format, print_json};
 use crate::mine;
@@ -31,8 +32,10 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The recording before: a recording's folder, or a .nettrace file (compressed or not)
+    #[arg(add = candidates::recordings())]
     before: PathBuf,
     /// The recording after
+    #[arg(add = candidates::recordings())]
     after: PathBuf,
     #[command(flatten)]
     whose: reading::WhoseTwo,

@@ -1,12 +1,14 @@
 //! `casebook explain`: what a recording says about the service, as text, JSON or Markdown.
 
+use crate::completions::candidates;
 use crate::config::Config;
 use crate::format::print_json;
 use crate::mine;
 use crate::reading;
 use crate::terminal;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use model::{Evidence, Kind};
 use report::{Explanation, Severity, State};
 use runtime::{MyCode, StackIndex};
@@ -34,10 +36,12 @@ In a script, this exits with 1 unless the verdict is healthy:
 /// results there are no rules, so it prints their figures.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-#[command(override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules")]
+#[command(
+    override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules\n       casebook explain --rule <ID>"
+)]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
-    #[arg(required_unless_present = "rules")]
+    #[arg(required_unless_present_any = ["rules", "rule"], add = candidates::recordings())]
     file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,
@@ -58,6 +62,14 @@ pub(crate) struct Args {
     /// Print how each rule decides, as Markdown; needs no FILE
     #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
+    /// Print how one rule decides, such as sync-over-async (repeatable); needs no FILE
+    #[arg(long, value_name = "ID", conflicts_with_all = ["fail_on", "figures", "topic", "rules"], value_parser = rule_ids(), hide_possible_values = true)]
+    rule: Vec<String>,
+}
+
+fn rule_ids() -> PossibleValuesParser {
+    let values = findings::RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.about));
+    PossibleValuesParser::new(values)
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -108,11 +120,18 @@ enum Name {
 }
 
 pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
-    // Without --rules, the parser requires a file.
-    let Some(file) = args.file.as_deref().filter(|_| !args.rules) else {
+    if args.rules {
         terminal::print(&findings::markdown())?;
         return Ok(ExitCode::SUCCESS);
-    };
+    }
+    let asked = findings::RULES.iter().filter(|rule| args.rule.iter().any(|id| id == rule.id));
+    let sections: Vec<String> = asked.map(|rule| findings::rule_as_markdown(rule)).collect();
+    if !sections.is_empty() {
+        terminal::print(&sections.join("\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Without --rules and --rule, the parser requires a file.
+    let file = args.file.as_deref().context("name a recording")?;
     let my = args.mine.code(config)?;
     let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();

@@ -1,5 +1,6 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one HTML page.
 
+use crate::completions::candidates;
 use crate::config::Config;
 use crate::mine;
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
@@ -36,6 +37,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    #[arg(add = candidates::recordings())]
     file: PathBuf,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]

@@ -80,10 +80,11 @@ enum Command {
     Tables(tables::Args),
     Demo(demo::Args),
     Config(config::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
     #[command(hide = true)]
-    Completions(completions::Args),
+    Complete(completions::complete::Args),
     #[command(hide = true)]
     Manual(manual::Args),
 }
@@ -129,7 +130,10 @@ fn run() -> ExitCode {
 
 fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
     // What a shell or a recording starts must not fail over a setting.
-    let is_needed = !matches!(command, Command::Guard(_) | Command::Completions(_) | Command::Manual(_));
+    let is_needed = !matches!(
+        command,
+        Command::Guard(_) | Command::Completions(_) | Command::Complete(_) | Command::Manual(_)
+    );
     let config = if is_needed { config? } else { Config::default() };
     match command {
         Command::Ps(args) => ps::run(&args),
@@ -146,6 +150,7 @@ fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<E
         Command::Export(args) => export::run(&args, &config),
         Command::Tables(args) => tables::run(&args),
         Command::Completions(args) => completions::run(&args, Args::command()),
+        Command::Complete(args) => completions::complete::run(&args, Args::command()),
         Command::Manual(args) => manual::run(&args, Args::command()),
     }
 }

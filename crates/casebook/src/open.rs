@@ -1,5 +1,6 @@
 //! `casebook open`: pages of an exhibit in the browser, alone or compared with an earlier one.
 
+use crate::completions::candidates;
 use crate::config::Config;
 use crate::mine;
 use crate::reading;
@@ -31,9 +32,10 @@ To send the pages to someone, write them into one file:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    #[arg(add = candidates::recordings())]
     file: PathBuf,
     /// An earlier recording to compare with
-    #[arg(long, value_name = "OTHER")]
+    #[arg(long, value_name = "OTHER", add = candidates::recordings())]
     against: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::WhoseTwo,

@@ -1,5 +1,6 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
+use crate::completions::candidates;
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{duration, interrupt, number, reading, size, terminal};
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     /// One recording and the SQL, or several with names: a=FILE b=FILE SQL. Their tables are then a.gc and b.gc. If a folder
     /// holds several recordings, the names of its sub-folders are used. If the SQL is -, it is read from standard input
     // clap would want two words in each group between options, so `run` checks that there are two. Shows as `<FILE> <SQL>...`.
-    #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL")]
+    #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL", add = candidates::recordings_and_sql())]
     files_and_sql: Vec<String>,
     /// Read the SQL from this file; all arguments are then recordings. - is standard input
     #[arg(long, value_name = "FILE")]

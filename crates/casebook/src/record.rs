@@ -1,5 +1,6 @@
 //! `casebook record`: records what a process does, into a folder or one file.
 
+use crate::completions::candidates;
 use crate::config::{self, Config};
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
@@ -71,7 +72,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// What to record: default, light, cpu, requests, logs or startup; see below [default: default]
-    #[arg(long, value_name = "PROFILE", value_parser = profile::parse)]
+    #[arg(long, value_name = "PROFILE", value_parser = profile::parse, add = candidates::profiles())]
     profile: Option<Profile>,
     /// Add a provider, or replace the profile's provider of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS (repeatable)
     #[arg(long, value_name = "PROVIDER", value_parser = parse_provider)]
@@ -103,7 +104,7 @@ pub(crate) struct Args {
     format: Format,
     /// A program to start and record from its first instruction. Its standard input is empty. When the recording ends it
     /// gets SIGTERM and has 10 s to end; processes that are still running then are listed and left alone
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", add = candidates::command())]
     command: Vec<OsString>,
 }
 

@@ -1,5 +1,6 @@
 //! `casebook tables`: the catalogue of tables and columns.
 
+use crate::completions::candidates;
 use crate::format::print_json;
 use crate::reading;
 use crate::terminal;
@@ -21,6 +22,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    #[arg(add = candidates::recordings())]
     file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,

@@ -1,5 +1,6 @@
 //! Which process a command is about: `-p PID`, `--name NAME` or `--diagnostic-port SOCKET`.
 
+use crate::completions::candidates;
 use crate::terminal;
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
@@ -35,12 +36,15 @@ pub(crate) enum Chosen {
     Name(String),
 }
 
-/// Reads what stands behind `-p`. Whatever looks like a number is one, so that a mistyped number is not looked for as a name.
+/// Whether a word behind `-p` is a name. Whatever looks like a number is one, so that a mistyped number is not looked for as a
+/// name.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.starts_with('-') && !text.chars().all(|c| "0123456789.,-+ ".contains(c))
+}
+
+/// Reads what stands behind `-p`.
 pub(crate) fn chosen(text: &str) -> Result<Chosen, String> {
-    let is_name = !text.trim().is_empty()
-        && !text.starts_with('-')
-        && !text.chars().all(|c| "0123456789.,-+ ".contains(c));
-    if is_name { Ok(Chosen::Name(text.to_owned())) } else { pid(text).map(Chosen::Number) }
+    if is_name(text) { Ok(Chosen::Name(text.to_owned())) } else { pid(text).map(Chosen::Number) }
 }
 
 impl Chosen {
@@ -73,10 +77,10 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[group(multiple = false)]
 pub(crate) struct Target {
     /// The process with this number in `casebook ps`; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = chosen)]
+    #[arg(short, long, value_name = "PID", value_parser = chosen, add = candidates::pids(is_name))]
     pid: Option<Chosen>,
     /// The process with this name in `casebook ps`; an error if several have it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::names())]
     name: Option<String>,
     /// The process at this diagnostics socket. With `,listen`: create the socket and wait for a process to connect; start that
     /// process with DOTNET_DiagnosticPorts=SOCKET

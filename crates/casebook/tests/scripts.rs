@@ -241,3 +241,12 @@ fn a_word_in_the_place_of_a_process_number_is_a_name() {
     let by_name = json(&["stacks", "-p", name, "--format", "json"]);
     assert!(!by_name["threads"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn one_rule_is_explained_by_its_id_without_a_recording() {
+    let rule = program::printed(&["explain", "--rule", "gc-pauses"]);
+    assert!(rule.starts_with("## gc-pauses\n") && rule.contains("| measured | threshold |"), "{rule}");
+    assert!(!rule.contains("lock-contention"), "{rule}");
+    assert!(program::printed(&["explain", "--rules"]).contains(rule.trim()));
+    assert!(program::refused(&["explain", "--rule", "gc"]).contains("gc-pauses"));
+}

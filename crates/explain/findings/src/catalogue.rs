@@ -27,6 +27,13 @@ pub fn markdown() -> String {
     page
 }
 
+/// How one rule decides, in Markdown: its section of the page.
+pub fn rule_as_markdown(rule: &Rule) -> String {
+    let mut text = String::new();
+    section(&mut text, rule);
+    text.trim_start().to_owned()
+}
+
 /// How the verdict is reached, and when it is `unexplained`.
 fn verdict(page: &mut String) {
     use crate::failing::{FEWEST, MANY, MANY_OF_ROUTE};

@@ -36,7 +36,7 @@ mod unexplained;
 mod verdict;
 mod warmup;
 
-pub use catalogue::markdown;
+pub use catalogue::{markdown, rule_as_markdown};
 pub use need::Need;
 pub use rule::{Rule, Threshold};
 pub use rules::ALL as RULES;
