@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::file::TraceFile;
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{Received, Session};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -217,15 +218,13 @@ const RESERVE: usize = 8;
 /// Reserved file descriptors. They are freed, by dropping this, just before sessions are ended, so that this works even if
 /// something else has taken all others.
 #[derive(Debug)]
-pub struct Reserve(#[expect(dead_code, reason = "it is held")] Vec<std::fs::File>);
+pub struct Reserve(#[expect(dead_code, reason = "they are held")] Vec<(UnixStream, UnixStream)>);
 
 impl Reserve {
     /// Reserves them. An error if there are not enough.
     pub fn take() -> std::io::Result<Self> {
-        std::iter::repeat_with(|| std::fs::File::open("/dev/null"))
-            .take(RESERVE)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        // A pair of sockets needs no file, so this works in a container without /dev, too.
+        std::iter::repeat_with(UnixStream::pair).take(RESERVE / 2).collect::<Result<_, _>>().map(Self)
     }
 }
 
