@@ -4,16 +4,17 @@ use crate::completions::candidates;
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{duration, interrupt, number, reading, size, terminal};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use import::FoundExhibit;
 use model::Evidence;
+use sources::Opened;
 use sql::{Database, Limits, QueryOptions, output};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod sources;
 mod statement;
 
 const AFTER_HELP: &str = "\
@@ -23,6 +24,8 @@ Examples:
   casebook query before=a.nettrace after=b.nettrace \\
     'select (select count(*) from before.gc) as before,
             (select count(*) from after.gc) as after'
+  casebook query 'runs/*.nettrace' \\
+    'select file, max(pause_ns) / 1e6 as ms from gc group by 1'
   casebook query slow 'select * from samples' -o samples.parquet
   casebook query slow --file pauses.sql --format ndjson | jq .pause_ns
   echo 'select count(*) as n from gc' | casebook query slow - --format json --objects
@@ -39,8 +42,9 @@ Temporary files are in $SQLITE_TMPDIR, $TMPDIR or /var/tmp.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// One recording and the SQL, or several with names: a=FILE b=FILE SQL. Their tables are then a.gc and b.gc. If a folder
-    /// holds several recordings, the names of its sub-folders are used. If the SQL is -, it is read from standard input
+    /// One recording and the SQL. Several recordings, or a pattern such as 'runs/*.nettrace', are queried together, and each
+    /// table has a first column `file`. Several with names, as a=FILE b=FILE, are apart: their tables are a.gc and b.gc. So are
+    /// those in the sub-folders of one folder. If the SQL is -, it is read from standard input
     // clap would want two words in each group between options, so `run` checks that there are two. Shows as `<FILE> <SQL>...`.
     #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL", add = candidates::recordings_and_sql())]
     files_and_sql: Vec<String>,
@@ -121,28 +125,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     let (sql, files) = statement::statement(&args.files_and_sql, args.file.as_deref())?;
     let sql = sql.as_str();
-    let sources = sources(files)?;
+    let sources = sources::of(files)?;
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
-        reading::ensure_not_read(output, sources.iter().map(|source| source.path.as_path()))?;
+        reading::ensure_not_read(output, sources.paths())?;
     }
-    let exhibits = exhibits(sources)?;
-    let kinds: Vec<_> = exhibits.iter().map(|of| (of.name.clone(), of.kind)).collect();
+    let found = sources.found()?;
     let payloads =
-        sql::tables_used(sql, &kinds)?.iter().any(|(table, column)| table == "events" && column == "fields");
-    let mut opened = Vec::new();
-    for of in exhibits {
-        let evidence = reading::open(&of.path, payloads, args.whose.or_all())?;
-        opened.push(Opened { alias: of.name, evidence });
-    }
+        found.tables_used(sql)?.iter().any(|(table, column)| table == "events" && column == "fields");
+    let opened = found.open(payloads, args.whose.or_all())?;
     for Opened { evidence, .. } in &opened {
         warn_of_losses(evidence);
     }
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Text).then_some(TABLE_ROWS));
-    let tables = opened.into_iter().map(|opened| (opened.alias, opened.evidence.tables()));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
-    let database = Database::open(tables.collect())?.within(args.limits())?;
+    let database = found.database(opened)?.within(args.limits())?;
     let question = Question { database, sql, options, start, csv: args.csv, objects: args.objects };
     let written = if let Some(path) = output {
         interrupt::remove_unfinished()?;
@@ -180,40 +178,6 @@ fn format_of(output: Option<&Path>) -> Format {
 fn table_width() -> usize {
     const WIDE_TERMINAL: usize = 200;
     if terminal::is_stdout() { WIDE_TERMINAL } else { usize::MAX }
-}
-
-/// The exhibits of all sources, each with the name of its schema in SQL.
-///
-/// Exhibits in one folder are named by their sub-folders.
-fn exhibits(sources: Vec<NamedPath>) -> Result<Vec<FoundExhibit>> {
-    let mut exhibits = Vec::new();
-    for NamedPath { alias, path } in sources {
-        for found in reading::find(&path)? {
-            let name = match (&alias, &found.name) {
-                (Some(alias), None) => Some(alias.clone()),
-                (None, name) => name.as_deref().map(sql_name),
-                (Some(alias), Some(name)) => Some(format!("{alias}_{}", sql_name(name))),
-            };
-            exhibits.push(FoundExhibit { name, ..found });
-        }
-    }
-    Ok(exhibits)
-}
-
-/// A folder's name as a schema name. Characters that SQL does not allow become `_`, and SQLite's own names get one in front.
-fn sql_name(folder: &str) -> String {
-    let mut name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let is_reserved = ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own));
-    if is_reserved || !is_name(&name) {
-        name.insert(0, '_');
-    }
-    name
-}
-
-/// An exhibit that was read, and the name of its schema.
-struct Opened {
-    alias: Option<String>,
-    evidence: Evidence,
 }
 
 /// When the only exhibit began, in microseconds since 1970. Parquet then has calendar times too.
@@ -289,70 +253,4 @@ fn warn_of_losses(evidence: &Evidence) {
         return;
     };
     terminal::say(&format!("{} {what}: see `casebook explain`", evidence.exhibit().file));
-}
-
-/// A path that was named on the command line.
-struct NamedPath {
-    /// The name of its schema in SQL. Only a single source may do without.
-    alias: Option<String>,
-    path: PathBuf,
-}
-
-/// Reads `FILE`, or several `NAME=FILE`.
-fn sources(files: &[String]) -> Result<Vec<NamedPath>> {
-    let sources: Vec<NamedPath> = files.iter().map(|file| source(file)).collect();
-    if let [_single] = sources.as_slice() {
-        return Ok(sources);
-    }
-    for (at, NamedPath { alias, path }) in sources.iter().enumerate() {
-        let alias = alias.as_ref().with_context(|| {
-            format!("expected NAME=FILE since there are several files, found {}", path.display())
-        })?;
-        let again = sources.iter().take(at).any(|other| other.alias.as_ref() == Some(alias));
-        ensure!(!again, "expected a name of its own for each file, found {alias} twice");
-    }
-    Ok(sources)
-}
-
-/// Reads `NAME=FILE`. If there is a file whose name is the whole text, it is that file.
-fn source(text: &str) -> NamedPath {
-    match text.split_once('=') {
-        Some((alias, path)) if is_name(alias) && !Path::new(text).exists() => {
-            NamedPath { alias: Some(alias.to_owned()), path: PathBuf::from(path) }
-        }
-        _ => NamedPath { alias: None, path: PathBuf::from(text) },
-    }
-}
-
-/// Whether SQL takes it as a name without quotes.
-fn is_name(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.chars().all(word) && text.chars().next().is_some_and(|first| !first.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(files: &[&str], expected: Result<&[(Option<&str>, &str)], &str>) {
-        let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
-        let found = sources(&files).map_err(|error| format!("{error:#}"));
-        let found = found.map(|list| list.into_iter().map(|of| (of.alias, of.path)).collect::<Vec<_>>());
-        let expected = expected.map_err(str::to_owned).map(|list| {
-            list.iter()
-                .map(|(alias, path)| (alias.map(str::to_owned), PathBuf::from(path)))
-                .collect::<Vec<_>>()
-        });
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn several_files_have_names() {
-        check(&["t.nettrace"], Ok(&[(None, "t.nettrace")]));
-        check(&["a=t.nettrace"], Ok(&[(Some("a"), "t.nettrace")]));
-        check(&["a=1", "b=2"], Ok(&[(Some("a"), "1"), (Some("b"), "2")]));
-        check(&["dir/x=1"], Ok(&[(None, "dir/x=1")]));
-        check(&["a=1", "2"], Err("expected NAME=FILE since there are several files, found 2"));
-        check(&["a=1", "a=2"], Err("expected a name of its own for each file, found a twice"));
-    }
 }

@@ -147,11 +147,21 @@ pub(crate) fn size() -> Option<Size> {
     (size.columns > 0 && size.rows > 0).then_some(size)
 }
 
-/// How wide texts on standard output are: as wide as the terminal; if it is none, as `COLUMNS` says.
+/// How wide texts on standard output are: as wide as the terminal; if it is none, as `COLUMNS` says. What goes into a pipe, such as
+/// to `less`, is for the terminal of standard error.
 pub(crate) fn width() -> Width {
     let columns = size().map(|size| size.columns);
     let columns = columns.or_else(|| sane(&std::env::var("COLUMNS").ok()?));
+    let columns = columns.or_else(|| {
+        let behind = terminal_size::terminal_size_of(std::io::stderr()).filter(|_| is_pipe());
+        behind.map(|(width, _)| usize::from(width.0)).filter(|columns| *columns > 0)
+    });
     columns.map_or_else(Width::default, Width::of)
+}
+
+fn is_pipe() -> bool {
+    let status = rustix::fs::fstat(rustix::stdio::stdout());
+    status.is_ok_and(|status| rustix::fs::FileType::from_raw_mode(status.st_mode).is_fifo())
 }
 
 /// A number of columns that somebody can have meant.

@@ -7,10 +7,10 @@
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Collector, Rows, cell_bytes};
 use crate::limits::{Account, Limits, Paused, Reached};
-use crate::vtab::{TableSource, register};
+use crate::vtab::{FILE_COLUMN, OWN_FILE_COLUMN, Parts, TableSource, register};
 use crate::{account, functions, watch};
 use base::time::Deadline;
-use model::{Kind, TableSpec, Tables};
+use model::{Kind, TableSpec, Tables, Type};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -66,12 +66,7 @@ impl Database {
         exhibits: Vec<(Option<String>, Arc<dyn Tables>)>,
         push_down: bool,
     ) -> Result<Self, Error> {
-        if !account::install() {
-            return Err(Error::Sql("SQLite was in use before its memory could be limited".to_owned()));
-        }
-        let connection = Connection::open_in_memory_with_flags_and_vfs(OpenFlags::default(), account::VFS);
-        let connection = connection.map_err(plain)?;
-        functions::install(&connection).map_err(plain)?;
+        let connection = connect()?;
         let several = exhibits.len() > 1;
         if exhibits.len() > MAX_ALIASES {
             return Err(Error::TooMany(exhibits.len(), MAX_ALIASES));
@@ -79,7 +74,12 @@ impl Database {
         let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
         for (alias, tables) in exhibits {
             let catalogue = tables.catalogue();
-            let source = TableSource { tables, specs: catalogue.iter().collect(), push_down, refusal: None };
+            let source = TableSource {
+                parts: Parts::One(tables),
+                specs: catalogue.iter().collect(),
+                push_down,
+                refusal: None,
+            };
             let schema = match alias {
                 None if several => return Err(Error::Alias(String::new())),
                 None => "main".to_owned(),
@@ -97,6 +97,39 @@ impl Database {
         if several {
             refuse_plain_names(&connection, &catalogues)?;
         }
+        Self::guarded(connection, catalogues)
+    }
+
+    /// Opens the exhibits of several files together: each table has the rows of all of them, one file after the other, and a
+    /// first column `file` with the name given here. Numbers such as `stack` are those of each file, so joins compare `file`
+    /// too. A look-up by `file` and another column costs as much as in one exhibit.
+    ///
+    /// # Errors
+    ///
+    /// A name that is there twice.
+    pub fn open_files(files: Vec<(String, Arc<dyn Tables>)>) -> Result<Self, Error> {
+        let mut names = BTreeSet::new();
+        if let Some((twice, _)) = files.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(Error::FileTwice(twice.clone()));
+        }
+        let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
+        for (_, tables) in &files {
+            let catalogue = tables.catalogue();
+            if !catalogues.iter().any(|(_, known)| std::ptr::eq(*known, catalogue)) {
+                catalogues.push(("main".to_owned(), catalogue));
+            }
+        }
+        let connection = connect()?;
+        let specs = distinct(&catalogues);
+        let source = TableSource { parts: Parts::Files(files), specs, push_down: true, refusal: None };
+        create(&connection, "main", source)?;
+        Self::guarded(connection, catalogues)
+    }
+
+    fn guarded(
+        connection: Connection,
+        catalogues: Vec<(String, &'static [TableSpec])>,
+    ) -> Result<Self, Error> {
         let limits = Limits::OF_THE_PROGRAM;
         let mut database = Self { connection, catalogues, watch: Arc::default(), limits };
         database.guard()?;
@@ -255,7 +288,10 @@ impl Database {
         let is_one_kind =
             aliases.windows(2).all(|pair| pair.first().map(|of| of.1) == pair.last().map(|of| of.1));
         match (self.catalogues.first(), aliases.is_empty()) {
-            (Some((_, catalogue)), true) => names(catalogue),
+            (Some(_), true) => {
+                let names: Vec<&str> = distinct(&self.catalogues).iter().map(|spec| spec.name).collect();
+                names.join(", ")
+            }
             (Some((_, catalogue)), false) if is_one_kind => {
                 let prefixes: Vec<String> = aliases.iter().map(|(alias, _)| format!("`{alias}.`")).collect();
                 format!("{}, each behind {}", names(catalogue), prefixes.join(" or "))
@@ -271,14 +307,16 @@ impl Database {
     fn columns(&self, statement: &Statement<'_>) -> Vec<AnswerColumn> {
         let columns = statement.columns_with_metadata().map(|column| {
             let of_schema =
-                self.catalogues.iter().find(|(schema, _)| Some(schema.as_str()) == column.database_name());
-            let mut specs = of_schema.map_or([].as_slice(), |(_, catalogue)| catalogue).iter();
+                self.catalogues.iter().filter(|(schema, _)| Some(schema.as_str()) == column.database_name());
+            let mut specs = of_schema.flat_map(|(_, catalogue)| catalogue.iter());
             let spec = specs.find(|spec| Some(spec.name) == column.table_name());
-            let origin = column.origin_name();
-            let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
+            let name =
+                column.origin_name().map(|name| if name == OWN_FILE_COLUMN { FILE_COLUMN } else { name });
+            let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == name));
+            let is_file = spec.is_some() && name == Some(FILE_COLUMN);
             AnswerColumn {
                 name: column.name().to_owned(),
-                kind: origin.map(|spec| spec.kind),
+                kind: origin.map(|spec| spec.kind).or(is_file.then_some(Type::Text)),
                 unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
             }
         });
@@ -298,12 +336,7 @@ impl Database {
                 || (wanted.len() > 2 && stem(column) == stem(&wanted))
         };
         let read = words_after_from(sql);
-        let mut all: Vec<&TableSpec> = Vec::new();
-        for spec in self.catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
-            if !all.iter().any(|known| known.name == spec.name) {
-                all.push(spec);
-            }
-        }
+        let all = distinct(&self.catalogues);
         let queried: Vec<&TableSpec> =
             all.iter().copied().filter(|spec| read.iter().any(|word| word == spec.name)).collect();
         let mut near = BTreeSet::new();
@@ -324,6 +357,28 @@ impl Database {
         };
         queried.iter().take(MAX_TABLES).map(columns).fold(near, |text, columns| text + &columns)
     }
+}
+
+/// The tables of catalogues, those of the same name once.
+fn distinct(catalogues: &[(String, &'static [TableSpec])]) -> Vec<&'static TableSpec> {
+    let mut specs: Vec<&'static TableSpec> = Vec::new();
+    for spec in catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
+        if !specs.iter().any(|of| of.name == spec.name) {
+            specs.push(spec);
+        }
+    }
+    specs
+}
+
+/// A connection without tables.
+fn connect() -> Result<Connection, Error> {
+    if !account::install() {
+        return Err(Error::Sql("SQLite was in use before its memory could be limited".to_owned()));
+    }
+    let connection = Connection::open_in_memory_with_flags_and_vfs(OpenFlags::default(), account::VFS);
+    let connection = connection.map_err(plain)?;
+    functions::install(&connection).map_err(plain)?;
+    Ok(connection)
 }
 
 /// The words of a statement that name what it reads: each after FROM or JOIN, without an alias before a dot.
@@ -355,7 +410,16 @@ fn signature(message: &str) -> Option<&'static str> {
 /// list.
 pub fn tables_used(sql: &str, exhibits: &[(Option<String>, Kind)]) -> Result<Vec<(String, String)>, Error> {
     let empty = exhibits.iter().map(|(alias, kind)| (alias.clone(), kind.empty().tables()));
-    let database = Database::open(empty.collect())?;
+    used(&Database::open(empty.collect())?, sql)
+}
+
+/// The same of the exhibits of several files together, as [`Database::open_files`] opens them.
+pub fn tables_used_of_files(sql: &str, kinds: &[Kind]) -> Result<Vec<(String, String)>, Error> {
+    let empty = kinds.iter().enumerate().map(|(at, kind)| (at.to_string(), kind.empty().tables()));
+    used(&Database::open_files(empty.collect())?, sql)
+}
+
+fn used(database: &Database, sql: &str) -> Result<Vec<(String, String)>, Error> {
     drop(database.prepare(sql)?);
     let reads = std::mem::take(&mut lock(&database.watch).reads);
     let is_table = |name: &str| {
@@ -374,15 +438,14 @@ fn refuse_plain_names(
         "with several recordings, put a recording's name in front of the table: {}",
         names.join(" or ")
     );
-    let mut specs: Vec<&'static TableSpec> = Vec::new();
-    for spec in catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
-        if !specs.iter().any(|of| of.name == spec.name) {
-            specs.push(spec);
-        }
-    }
+    let specs = distinct(catalogues);
     // No row is ever asked of them.
     let tables = Kind::Trace.empty().tables();
-    create(connection, "main", TableSource { tables, specs, push_down: true, refusal: Some(refusal) })
+    create(
+        connection,
+        "main",
+        TableSource { parts: Parts::One(tables), specs, push_down: true, refusal: Some(refusal) },
+    )
 }
 
 fn create(connection: &Connection, schema: &str, source: TableSource) -> Result<(), Error> {

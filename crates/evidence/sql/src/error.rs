@@ -68,6 +68,9 @@ pub enum Error {
          with several recordings each needs one"
     )]
     Alias(String),
+    /// One of several files is named twice.
+    #[error("{0} is named twice: its rows would count twice")]
+    FileTwice(String),
     /// More exhibits than SQLite can have beside each other.
     #[error("{0} recordings with aliases: one query reads at most {1}")]
     TooMany(usize, usize),

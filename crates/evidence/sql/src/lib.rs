@@ -36,6 +36,6 @@ mod hostile;
 mod tests;
 
 pub use answer::{Answer, AnswerColumn, Cell, Rows};
-pub use database::{Database, QueryOptions, tables_used};
+pub use database::{Database, QueryOptions, tables_used, tables_used_of_files};
 pub use error::Error;
 pub use limits::Limits;

@@ -6,6 +6,9 @@
 /// The most columns a plan can name; a comparison of a later column is left to SQLite.
 const MAX_COLUMNS: usize = 70;
 
+/// Stands in a plan for the column `file` of tables of several files.
+pub(crate) const FILE: usize = MAX_COLUMNS + 1;
+
 /// A comparison that can be pushed down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod files;
+
 const ALL: QueryOptions = QueryOptions { limit: None, interrupt_after: None };
 
 fn answer(database: &Database, sql: &str) -> Answer {

@@ -228,7 +228,7 @@ fn line(page: &mut Page, label: &str, row: &Change) {
     } else if measure.chars().count() + gap.len() + name.chars().count() <= room {
         lines.push(format!("{measure}{gap}{name}"));
     } else {
-        lines.extend((!measure.is_empty()).then(|| cut(&measure, room)));
+        lines.extend(wrap(&measure, room).into_iter().filter(|line| !line.is_empty()));
         lines.extend((!name.is_empty()).then(|| keep_end(&name, room)));
     }
     if let Some(reason) = &row.reason {
