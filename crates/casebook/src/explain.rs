@@ -20,7 +20,7 @@ use topics::{Id, Topic};
 const AFTER_HELP: &str = "\
 Examples:
   casebook explain slow
-  casebook explain trace.nettrace.zst --figures
+  casebook explain trace.nettrace.zst --all
   casebook explain slow --topic gc,memory
   casebook explain slow --format json | jq '.verdict, .findings[0]'
   casebook explain slow --format markdown | gh issue create --title 'Orders is slow' --body-file -
@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Print all figures: methods, types, routes, reasons
-    #[arg(long)]
+    /// Print everything: all figures, with methods, types, routes and reasons
+    #[arg(long = "all", visible_alias = "figures")]
     figures: bool,
     /// Explain how these parts of the runtime work, with the figures of this recording
     #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]

@@ -2,22 +2,25 @@
 
 use crate::completions::candidates;
 use crate::config::Config;
+use crate::format::{Format, print_json};
 use crate::mine;
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{interrupt, reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
-use base::number::grouped;
 use clap::ValueEnum;
 use exhibit::{PendingFolder, Rules};
 use export::{What, Written};
-use model::{Evidence, Kind};
+use model::Evidence;
 use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use summary::Exported;
+
+mod summary;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -26,7 +29,8 @@ Examples:
   casebook export slow --to folded --metric allocations -o - \\
     | flamegraph.pl > t.svg
   casebook export slow --to parquet -o tables      # one file per table
-  casebook export slow --to html                   # the pages as one file";
+  casebook export slow --to html                   # the pages as one file
+  casebook export slow --to pprof --format json | jq .left_out";
 
 /// Export a recording for other viewers, as tables, or as one HTML page
 ///
@@ -59,6 +63,9 @@ pub(crate) struct Args {
     mine: mine::Mine,
     #[command(flatten)]
     csv: spreadsheet::Raw,
+    /// How to print what is in the export and what is not
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,6 +128,10 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         reading::ensure_not_read(&output, std::iter::once(args.file.as_path()))?;
     }
     args.csv.ensure_csv(to == To::Csv)?;
+    ensure!(
+        !(stdout && args.format == Format::Json),
+        "--format json prints what was exported, and standard output is where the export itself goes: name a file with -o FILE"
+    );
     let mine = args.mine.code(config)?;
     let rules = args.size.rules(args.outputs);
     interrupt::remove_unfinished()?;
@@ -130,7 +141,7 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let evidence = reading::open(&args.file, to.has_payloads(), process)?;
     let kind = evidence.kind();
-    let report = match folder {
+    let written = match folder {
         Some(mut folder) => {
             let Tables { report, guarded } = tables(&evidence, to, args.csv, &mut folder)?;
             folder.finish()?;
@@ -147,8 +158,10 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "to standard output".to_owned() } else { output.display().to_string() };
-    for line in summary(&place, to, kind, &report) {
-        terminal::say(&line);
+    let exported = Exported { place: &place, to, kind, written: &written };
+    match args.format {
+        Format::Text => exported.say(),
+        Format::Json => print_json(&exported.document(bytes_of(&output)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -276,6 +289,15 @@ fn one_file(
     Ok(export::write(&trace, format, metric.map(MetricChoice::what), out)?)
 }
 
+/// The size of a file, or of the files in a folder.
+fn bytes_of(path: &Path) -> Result<u64> {
+    let known = std::fs::metadata(path)?;
+    if !known.is_dir() {
+        return Ok(known.len());
+    }
+    std::fs::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
 /// Starts a folder that appears when all of its files are complete.
 fn begin_folder(path: &Path, to: To, rules: Rules) -> Result<PendingFolder> {
     PendingFolder::begin(path, rules).map_err(|error| match error {
@@ -362,44 +384,9 @@ impl Table<'_> {
     }
 }
 
-/// Lines that say what was written and what opens it, what it contains, and what is not in it.
-fn summary(place: &str, to: To, kind: Kind, report: &Written) -> Vec<String> {
-    let mut lines = vec![format!("wrote {place}; {}", to.viewer())];
-    match to {
-        To::Html => {
-            let (parts, views) = match kind {
-                Kind::Trace => {
-                    ("the verdict, findings, time line, flame graphs", "SQL, search patterns, time ranges")
-                }
-                Kind::Bench => ("figures, charts", "SQL"),
-            };
-            lines.push(format!("contains {parts}, and the first rows of each table"));
-            lines.push(format!("not in it: {views}, and what the page itself says it leaves out"));
-        }
-        To::Csv | To::Parquet => {
-            let rows: u64 = report.holds.iter().map(|of| of.count).sum();
-            let tables: Vec<String> =
-                report.holds.iter().map(|of| format!("{} {}", of.what, grouped(of.count))).collect();
-            lines.push(match tables.as_slice() {
-                [] => "all tables are empty".to_owned(),
-                tables => format!("contains {} rows: {}", grouped(rows), tables.join(", ")),
-            });
-        }
-        _ => lines.push(match report.contents() {
-            nothing if nothing.is_empty() => {
-                "it is empty: the recording has nothing that this format shows".to_owned()
-            }
-            contents => format!("contains {contents}"),
-        }),
-    }
-    lines.extend(report.absent());
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use export::{LeftOut, Why};
     use std::fs;
 
     #[test]
@@ -429,6 +416,7 @@ mod tests {
             metric: None,
             mine,
             csv: spreadsheet::Raw::default(),
+            format: Format::Text,
         };
         run(&args, &Config::default())
     }
@@ -484,37 +472,11 @@ mod tests {
             whose: reading::Whose { pid: None },
             mine: mine::Mine::default(),
             csv: spreadsheet::Raw::default(),
+            format: Format::Text,
         };
         check(args(To::Chrome, &trace, None), "writing would destroy it");
         check(args(To::Csv, Path::new("-"), None), "csv is one file per table");
         check(args(To::Chrome, &trace, Some(MetricChoice::Waits)), "--metric is for");
         assert_eq!(fs::read(&trace).unwrap(), before);
-    }
-
-    #[test]
-    fn the_summary_says_how_to_open_the_file_then_what_is_in_it_and_what_is_not() {
-        let count = |what: &str, count| export::Count { what: what.to_owned(), count };
-        let left = |what: &str, count, why| LeftOut { what: what.to_owned(), count, why };
-        let report = Written {
-            samples: 1_200,
-            holds: vec![count("running samples", 4), count("samples", 1_200)],
-            left_out: vec![left("logs", Some(3), Why::NoPlace), left("the end", None, Why::Missing)],
-        };
-        assert_eq!(
-            summary("t", To::Firefox, Kind::Trace, &report),
-            [
-                "wrote t; to view it, load the file at https://profiler.firefox.com",
-                "contains 1,200 samples (4 running)",
-                "missing in the recording: the end",
-                "this format has no place for the table logs (3 rows)",
-            ]
-        );
-        let tables = Written { holds: vec![count("gc", 1), count("samples", 1_200)], ..Written::default() };
-        assert_eq!(
-            summary("t", To::Csv, Kind::Trace, &tables),
-            ["wrote t; read it with any tool for tables", "contains 1,201 rows: gc 1, samples 1,200"]
-        );
-        let nothing = summary("t", To::Folded, Kind::Trace, &Written::default());
-        assert!(nothing[1].starts_with("it is empty"), "{nothing:?}");
     }
 }

@@ -87,6 +87,19 @@ fn put(event: &Event<'_>, text: &str) {
     drop(writeln!(stderr(), "casebook: {}", printable(text)));
 }
 
+/// Prints a table of this width below a sentence on standard error. As JSON, each line is a message.
+pub(crate) fn say_table(table: impl Fn(Width) -> String) {
+    if progress::form() == Form::Json {
+        let plain = anstream::adapter::strip_str(&table(Width::default())).to_string();
+        return plain.lines().for_each(|text| put_event(&Event::Message { text }));
+    }
+    clear_progress();
+    let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+    let columns = columns.filter(|columns| *columns > 0);
+    // An error of standard error cannot be reported anywhere.
+    drop(stderr().write_all(table(columns.map_or_else(width, Width::of)).as_bytes()));
+}
+
 /// Writes a line of JSON on standard error, in one piece: other processes may write there too.
 pub(crate) fn put_event(event: &Event<'_>) {
     let line = event.line() + "\n";

@@ -160,7 +160,7 @@ fn an_explanation_for_an_issue_has_the_verdict_the_findings_and_what_to_try() {
         rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} in its place in {page}")).1;
     }
     let healthy = fixture("healthy.nettrace.zst");
-    let healthy = printed(&["explain", healthy.to_str().unwrap(), "--format", "markdown", "--figures"]);
+    let healthy = printed(&["explain", healthy.to_str().unwrap(), "--format", "markdown", "--all"]);
     assert!(healthy.starts_with("# No problem found: healthy.nettrace.zst\n"), "{healthy}");
     assert!(healthy.contains("## Figures: gc"), "{healthy}");
     let topic = printed(&["explain", file, "--format", "markdown", "--topic", "threadpool"]);
@@ -249,4 +249,28 @@ fn one_rule_is_explained_by_its_id_without_a_recording() {
     assert!(!rule.contains("lock-contention"), "{rule}");
     assert!(program::printed(&["explain", "--rules"]).contains(rule.trim()));
     assert!(program::refused(&["explain", "--rule", "gc"]).contains("gc-pauses"));
+}
+
+#[test]
+fn an_export_says_what_it_left_out_as_a_table_and_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("o.pb.gz");
+    let (lock, out) = (fixture("lock.nettrace.zst"), out.to_str().unwrap());
+    let words = ["export", lock.to_str().unwrap(), "--to", "pprof", "-o", out];
+    let document = json(&[words.as_slice(), &["--format", "json"]].concat());
+    assert!(document["out"] == out && document["format"] == "pprof", "{document}");
+    assert_eq!(document["bytes"], std::fs::metadata(out).unwrap().len());
+    let samples = document["contains"].as_array().unwrap().iter().find(|of| of["what"] == "samples").unwrap();
+    let in_table =
+        json(&["query", lock.to_str().unwrap(), "select count(*) from samples", "--format", "json"]);
+    assert_eq!(samples["count"], in_table["rows"][0][0]);
+    let left = document["left_out"].as_array().unwrap();
+    let why = |why: &str| left.iter().filter(|of| of["why"] == why).count();
+    assert!(why("missing-in-recording") > 0 && why("no-place-in-format") > 0, "{document}");
+    let gc = left.iter().find(|of| of["what"] == "gc").unwrap();
+    let table = said(&casebook().args(words).output().unwrap());
+    assert!(table.contains(&format!(" {}  rows of the table gc", gc["count"])), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    let both = refused(&["export", lock.to_str().unwrap(), "--to", "folded", "-o", "-", "--format", "json"]);
+    assert!(both.contains("name a file with -o FILE"), "{both}");
 }

@@ -60,7 +60,7 @@ fn no_line_of_an_explanation_is_longer_than_the_terminal() {
 #[test]
 fn no_line_of_all_figures_is_longer_than_the_terminal() {
     for name in FIXTURES {
-        check(&["explain", name, "--figures"]);
+        check(&["explain", name, "--all"]);
     }
 }
 

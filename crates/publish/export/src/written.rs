@@ -18,27 +18,6 @@ pub struct Written {
 }
 
 impl Written {
-    /// What is in the file: `181,301 samples (111 running, 179,283 waiting), 42 sampled allocations`. Empty if nothing is.
-    pub fn contents(&self) -> String {
-        let of = |what: &str| self.holds.iter().find(|of| of.what == what);
-        let all = of("samples");
-        // Running and waiting samples are parts of all samples.
-        let is_part = |of: &Count| all.is_some() && STATES.iter().any(|(what, _)| of.what == *what);
-        let parts: Vec<String> = STATES
-            .iter()
-            .filter_map(|(what, state)| Some(format!("{} {state}", grouped(of(what)?.count))))
-            .collect();
-        let with_parts = |samples: &Count| {
-            if parts.is_empty() {
-                samples.words()
-            } else {
-                format!("{} ({})", samples.words(), parts.join(", "))
-            }
-        };
-        let others = self.holds.iter().filter(|of| of.what != "samples" && !is_part(of)).map(Count::words);
-        all.map(with_parts).into_iter().chain(others).collect::<Vec<_>>().join(", ")
-    }
-
     /// What is not in the file: a line for each reason.
     pub fn absent(&self) -> Vec<String> {
         let of = |why: Why| self.left_out.iter().filter(move |left| left.why == why);
@@ -58,9 +37,6 @@ impl Written {
         lines.into_iter().filter(|(_, what)| !what.is_empty()).map(|(why, what)| why + &what).collect()
     }
 }
-
-/// Kinds of samples that are parts of all samples, and their states.
-const STATES: [(&str, &str); 2] = [("running samples", "running"), ("waiting samples", "waiting")];
 
 /// How many things of a kind are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,17 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn totals_come_before_their_parts_and_each_reason_has_one_line() {
+    fn each_reason_has_one_line() {
         let table =
             |what: &str, count| LeftOut { what: what.to_owned(), count: Some(count), why: Why::NoPlace };
         let written = Written {
             samples: 1_200,
-            holds: vec![
-                Count::new("running samples", 4),
-                Count::new("samples", 1_200),
-                Count::new("waiting samples", 1_100),
-                Count::new("exceptions", 1),
-            ],
+            holds: Vec::new(),
             left_out: vec![
                 LeftOut::missing("the end", None),
                 table("gc", 1),
@@ -250,7 +221,6 @@ mod tests {
                 table("jit", 2_391),
             ],
         };
-        assert_eq!(written.contents(), "1,200 samples (4 running, 1,100 waiting), 1 exception");
         assert_eq!(
             written.absent(),
             [
@@ -259,7 +229,7 @@ mod tests {
                 "this format has no place for the tables gc (1 row), jit (2,391 rows)",
             ]
         );
-        assert_eq!((Written::default().contents(), Written::default().absent()), (String::new(), Vec::new()));
+        assert_eq!(Written::default().absent(), [""; 0]);
     }
 
     #[test]

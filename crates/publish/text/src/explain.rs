@@ -117,9 +117,9 @@ fn how_to_see_more(page: &mut Page, parts: &[Part]) {
     let is_cut = |part: &Part| part.lists.iter().any(|list| list.rows.len() > FEW_ROWS);
     let has_more = |part: &Part| is_cut(part) || !part.missing.is_empty();
     if parts.iter().any(|part| layout::of(part).is_some()) {
-        page.hint("All figures, with methods, types and routes: --figures. How each part of the runtime works: --topic gc,cpu …");
+        page.hint("All figures, with methods, types and routes: --all. How each part of the runtime works: --topic gc,cpu …");
     } else if parts.iter().any(has_more) {
-        page.hint("All rows, and what is missing: --figures");
+        page.hint("All rows, and what is missing: --all");
     }
 }
 
@@ -221,7 +221,7 @@ benchmarks  no confidence interval: needs more iterations
     #[test]
     fn a_long_list_is_cut_on_the_short_page_and_says_so() {
         let (short, full) = (plain(&results(23), Detail::Short), plain(&results(23), Detail::Full));
-        assert!(short.ends_with("… 3 more\nAll rows, and what is missing: --figures\n"), "{short}");
+        assert!(short.ends_with("… 3 more\nAll rows, and what is missing: --all\n"), "{short}");
         assert!(full.contains("Parse(Size: 22)") && !full.contains("more\n"), "{full}");
     }
 }

@@ -10,6 +10,7 @@
 pub mod counters;
 pub mod diff;
 pub mod explain;
+pub mod exported;
 pub mod help;
 mod markup;
 mod page;
