@@ -15,6 +15,8 @@ use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{Received, Request, Session};
 use import::CounterFeed;
 use jiff::Timestamp;
+use keys::{Key, Keys};
+use live::{Frozen, Live};
 use notes::{Notes, Place};
 use recorder::{Reserve, Subject};
 use screen::Screen;
@@ -26,6 +28,8 @@ use stream::{Form, Stream};
 use text::counters::{Frame, Reading, Table};
 
 mod ask;
+mod keys;
+mod live;
 mod notes;
 mod screen;
 mod stream;
@@ -40,6 +44,8 @@ const END_ASKED: Duration = Duration::from_millis(700);
 const COLLECTION: Duration = Duration::from_secs(1);
 /// How often to look at signals, the terminal's size and the time.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same if keys are read, which should be obeyed at once.
+const LOOK_AT_KEYS: Duration = Duration::from_millis(30);
 /// How often the page is refreshed if no value comes.
 const REFRESH: Duration = Duration::from_secs(1);
 /// How long to collect values before the page shows them, so that those of one interval appear together.
@@ -69,7 +75,8 @@ Examples:
 /// Watch the live counters and meters of a process
 ///
 /// On a terminal it refreshes a page in place: a counter as its rate and total, a gauge as its value, a histogram as its rate
-/// with p50, p95 and p99 of the last interval, and a sparkline for each. Otherwise it prints one CSV row per value: ts,
+/// with p50, p95 and p99 of the last interval, and a sparkline for each. Keys: q quits, space pauses, s or ←→ sorts, r reverses,
+/// ↑↓, PgUp, PgDn, Home and End scroll. Otherwise it prints one CSV row per value: ts,
 /// provider, name, unit, kind, value, tags.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -258,6 +265,9 @@ struct Watch<'a> {
     /// How many values were passed on.
     values: u64,
     page: Page,
+    live: Live,
+    /// When the last bytes came.
+    received: Stopwatch,
 }
 
 /// When the page on the terminal was drawn. Times are since the session's start.
@@ -307,6 +317,8 @@ impl<'a> Watch<'a> {
             looked_at_disk: Stopwatch::start(),
             values: 0,
             page: Page::default(),
+            live: Live::default(),
+            received: Stopwatch::start(),
         }
     }
 
@@ -319,6 +331,9 @@ impl<'a> Watch<'a> {
             }
             Shown::Nothing | Shown::Once => None,
         };
+        let mut keys = screen.as_ref().and_then(|_| Keys::enter());
+        self.live.has_keys = keys.is_some();
+        let look = if keys.is_some() { LOOK_AT_KEYS } else { LOOK };
         // Writes the header, so that a reader sees at once that the session runs.
         if let Some(rows) = &mut self.output.rows {
             rows.write(&[], 0)?;
@@ -326,13 +341,18 @@ impl<'a> Watch<'a> {
         let mut buffer = vec![0; 1 << 16];
         let mut stopping: Option<Stopping> = None;
         loop {
-            let received = session.read(&mut buffer, LOOK)?;
-            match received {
-                Received::Bytes(len) => self.feed.take(buffer.get(..len).unwrap_or_default())?,
+            match session.read(&mut buffer, look)? {
+                Received::Bytes(len) => {
+                    self.received = Stopwatch::start();
+                    self.feed.take(buffer.get(..len).unwrap_or_default())?;
+                }
                 Received::Nothing => {}
                 Received::End => break,
             }
             self.take_values()?;
+            if let Some(keys) = &mut keys {
+                keys.pressed(|key| self.press(key));
+            }
             let asked = self.interrupt.is_raised();
             let is_over = self.args.duration.is_some_and(|of| self.since.elapsed() >= of);
             match &mut stopping {
@@ -353,7 +373,8 @@ impl<'a> Watch<'a> {
                 None => {}
             }
             if let Some(screen) = &screen {
-                self.show(screen, received == Received::Nothing)?;
+                self.live.is_ending = stopping.is_some();
+                self.show(screen)?;
             }
         }
         let Some(stopping) = stopping else { return self.end(Ended::Subject) };
@@ -420,23 +441,50 @@ impl<'a> Watch<'a> {
         Ok(ended)
     }
 
-    fn show(&mut self, screen: &Screen, quiet: bool) -> anyhow::Result<()> {
+    /// Does what a key asks.
+    fn press(&mut self, key: Key) {
+        match key {
+            Key::Quit => self.interrupt.ask(),
+            Key::Pause if self.live.frozen.take().is_none() => {
+                let (table, title, notes) = (self.table.clone(), self.title(), self.noted());
+                self.live.frozen = Some(Frozen { table, title: format!("paused · {title}"), notes });
+            }
+            _ => {}
+        }
+        self.live.press(key);
+    }
+
+    /// Draws the page if it is time to.
+    fn show(&mut self, screen: &Screen) -> anyhow::Result<()> {
         let (now, size) = (self.since.elapsed(), screen::size());
-        if !self.page.is_due(now, size, quiet) {
+        let quiet = self.received.elapsed() >= LOOK;
+        if !self.live.is_changed && !self.page.is_due(now, size, quiet) {
             return Ok(());
         }
         self.page = Page { drawn: Some(Drawn { at: now, size }), changed: None };
-        screen.show(&self.lines(size.columns, Some(size.rows)))?;
+        let page = self.lines(size.columns, Some(size.rows));
+        self.live.drawn(&page);
+        screen.show(&page.lines)?;
         Ok(())
     }
 
-    fn lines(&self, columns: usize, rows: Option<usize>) -> Vec<String> {
-        let notes =
-            self.notes.lines(self.feed.lost(), self.feed.left_out().saturating_add(self.table.left_out()));
+    fn lines(&self, columns: usize, rows: Option<usize>) -> text::counters::Page {
+        let view = self.live.view;
+        let footer = rows.and_then(|_| self.live.footer(columns));
+        let footer = footer.as_deref();
+        if let Some(Frozen { table, title, notes }) = self.live.frozen.as_ref().filter(|_| rows.is_some()) {
+            return table.page(Frame { columns, rows, title, notes, view, footer });
+        }
+        let notes = self.noted();
         let title = self.title();
         let ending = format!("{title} · Ctrl-C ends");
-        let title = if rows.is_some() && ending.chars().count() <= columns { ending } else { title };
-        self.table.lines(Frame { columns, rows, title: &title, notes: &notes })
+        let has_room = rows.is_some() && footer.is_none() && ending.chars().count() <= columns;
+        let title = if has_room { ending } else { title };
+        self.table.page(Frame { columns, rows, title: &title, notes: &notes, view, footer })
+    }
+
+    fn noted(&self) -> Vec<String> {
+        self.notes.lines(self.feed.lost(), self.feed.left_out().saturating_add(self.table.left_out()))
     }
 
     fn title(&self) -> String {
@@ -450,7 +498,7 @@ impl<'a> Watch<'a> {
         let mut out = terminal::stdout();
         if self.output.shown != Shown::Nothing && self.values > 0 {
             let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDTH };
-            for line in self.lines(columns, None) {
+            for line in self.lines(columns, None).lines {
                 writeln!(out, "{}", line.trim_end())?;
             }
         }

@@ -45,6 +45,6 @@ fn next_line(input: &std::io::Stdin) -> bool {
 }
 
 /// Whether this program is in the foreground. Also true if the terminal has no jobs: it then stops no reader.
-fn is_in_front(input: &std::io::Stdin) -> bool {
+pub(crate) fn is_in_front(input: &std::io::Stdin) -> bool {
     rustix::termios::tcgetpgrp(input).map_or(true, |front| front == rustix::process::getpgrp())
 }

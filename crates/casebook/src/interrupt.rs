@@ -53,6 +53,13 @@ impl Interrupt {
         self.control.stop.load(Ordering::Acquire)
     }
 
+    /// Asks the command to end, as the first signal does, and the second time not to wait.
+    pub(crate) fn ask(&self) {
+        if self.control.stop.swap(true, Ordering::AcqRel) {
+            self.control.abandon.store(true, Ordering::Release);
+        }
+    }
+
     /// Whether the command was asked not to wait any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.control.abandon.load(Ordering::Acquire)

@@ -1,12 +1,13 @@
 //! A page on the terminal that is refreshed in place. The terminal is left as it was.
 
+use super::keys;
 use crate::terminal::{self, Size};
 use std::io::{Stdout, Write};
 
-/// Switches to the alternate screen, hides the cursor, turns line wrap off, and clears the screen.
-const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l\u{1b}[H\u{1b}[2J";
+/// Switches to the alternate screen, hides the cursor, turns line wrap off, has what is pasted marked, and clears the screen.
+const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l\u{1b}[?2004h\u{1b}[H\u{1b}[2J";
 /// Undoes [`ENTER`].
-const LEAVE: &str = "\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l";
+const LEAVE: &str = "\u{1b}[?2004l\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l";
 
 /// The terminal's size, or the usual one if it is unknown.
 pub(super) fn size() -> Size {
@@ -44,6 +45,7 @@ impl Screen {
 
 /// Restores the terminal from another thread, even if a blocked write holds the lock of standard output.
 pub(super) fn restore() {
+    keys::restore();
     // Fails if the terminal is gone. There is then nothing to restore.
     drop(terminal::past_the_lock(LEAVE));
 }

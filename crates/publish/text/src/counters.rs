@@ -8,9 +8,11 @@ mod fit;
 mod row;
 mod series;
 mod value;
+mod view;
 mod watched;
 
 pub use series::Reading;
+pub use view::{Page, Sort, View, keys};
 pub use watched::{summary, title};
 
 use crate::page::{cut, printable};
@@ -26,6 +28,7 @@ const MAX_SERIES: usize = 2000;
 const GIVES_WAY_NS: i64 = 60_000_000_000;
 
 const TITLE: Style = Style::new().bold();
+const KEYS: Style = row::FAINT;
 const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// The size of the page, and what it says besides the values.
@@ -39,10 +42,14 @@ pub struct Frame<'a> {
     pub title: &'a str,
     /// The last lines.
     pub notes: &'a [String],
+    /// The order of the rows, and how far they are scrolled.
+    pub view: View,
+    /// Names the keys, below all else.
+    pub footer: Option<&'a str>,
 }
 
 /// The latest values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table {
     interval_ns: i64,
     providers: BTreeMap<String, BTreeMap<String, Instrument>>,
@@ -115,27 +122,43 @@ impl Table {
         self.series < MAX_SERIES
     }
 
-    /// The page, in lines with their colours.
-    pub fn lines(&self, frame: Frame<'_>) -> Vec<String> {
-        let groups: Vec<Group<'_>> = self.providers.iter().map(|(name, of)| self.group(name, of)).collect();
-        let widths = Widths::of(groups.iter().flat_map(|group| &group.rows), frame.columns);
+    /// The page.
+    pub fn page(&self, frame: Frame<'_>) -> Page {
+        let mut groups: Vec<Group<'_>> = self.providers.iter().map(|(name, of)| self.group(name, of)).collect();
+        let by_name = frame.view.sort == Sort::Name;
+        if by_name && frame.view.reversed {
+            groups.reverse();
+            groups.iter_mut().for_each(Group::reverse);
+        }
+        let widths = Widths::of(groups.iter().flat_map(|group| &group.rows), frame.columns, !by_name);
         let title = cut(&printable(frame.title), frame.columns);
         let mut lines = vec![format!("{TITLE}{title}{TITLE:#}")];
         if !groups.is_empty() {
             lines.push(widths.heading());
         }
-        let notes = frame.notes.iter().map(|note| {
-            let note = cut(&printable(note), frame.columns);
-            format!("{NOTE}{note}{NOTE:#}")
-        });
-        let notes: Vec<String> = notes.collect();
-        let room = frame.rows.map(|rows| rows.saturating_sub(lines.len() + notes.len()));
-        lines.extend(fit::fit(&groups, room, &widths));
-        lines.extend(notes);
+        let styled = |style: Style, text: &str| {
+            format!("{style}{}{style:#}", cut(&printable(text), frame.columns))
+        };
+        let mut last: Vec<String> = frame.notes.iter().map(|note| styled(NOTE, note)).collect();
+        last.extend(frame.footer.map(|keys| styled(KEYS, keys)));
+        let room = frame.rows.map(|rows| rows.saturating_sub(lines.len() + last.len()));
+        let (rows, scroll, end) = fit::seen(&groups, room, &widths, frame.view);
+        lines.extend(rows);
+        if let (Some(all), Some(_)) = (frame.rows, frame.footer) {
+            // The keys stay in the last line, wherever the rows end.
+            lines.resize(lines.len().max(all.saturating_sub(last.len())), String::new());
+        }
+        lines.extend(last);
         if let Some(rows) = frame.rows {
             lines.truncate(rows);
         }
-        lines
+        Page { lines, scroll, end, room: room.unwrap_or(0) }
+    }
+
+    /// How many cores the process may use. Only runtimes from .NET 9 on say so.
+    fn cores(&self) -> Option<f64> {
+        let count = self.providers.get("System.Runtime")?.get("dotnet.process.cpu.count")?;
+        count.series.values().next()?.now.filter(|cores| *cores >= 1.0)
     }
 
     fn group<'a>(&self, name: &'a str, instruments: &'a BTreeMap<String, Instrument>) -> Group<'a> {
@@ -143,7 +166,9 @@ impl Table {
         let stale_ns = self.latest_ns.saturating_sub(lasting);
         let names: Vec<&str> = instruments.keys().map(String::as_str).collect();
         let prefix = common_prefix(&names);
-        let rows = instruments.iter().flat_map(|(name, of)| rows_of(name, prefix, of, stale_ns)).collect();
+        let cores = self.cores();
+        let rows = instruments.iter().flat_map(|(name, of)| rows_of(name, prefix, of, stale_ns, cores));
+        let rows = rows.collect();
         Group { name, prefix, rows }
     }
 }

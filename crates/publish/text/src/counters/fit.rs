@@ -1,6 +1,7 @@
 //! Fits the providers into the lines of the terminal: each gets a share, and says how many rows are missing.
 
 use super::row::{FAINT, Row, Widths};
+use super::view::{Sort, View};
 use crate::page::cut;
 use anstyle::{AnsiColor, Style};
 
@@ -54,8 +55,69 @@ pub(super) struct Group<'a> {
     pub(super) rows: Vec<Row>,
 }
 
+impl Group<'_> {
+    /// Reverses the order of the instruments. Their series keep theirs, since only the first shows the name.
+    pub(super) fn reverse(&mut self) {
+        self.rows.sort_by(|one, other| other.name.cmp(&one.name));
+    }
+}
+
+/// The lines of the rows in the order that was chosen, from where the page is scrolled to. Also how far it is scrolled, and can be.
+pub(super) fn seen(
+    groups: &[Group<'_>],
+    room: Option<usize>,
+    widths: &Widths,
+    view: View,
+) -> (Vec<String>, usize, usize) {
+    if view.sort != Sort::Name {
+        let rows = sorted(groups, view);
+        let end = room.map_or(0, |room| rows.len().saturating_sub(room));
+        let from = view.scroll.min(end);
+        let shown = rows.iter().skip(from).take(room.unwrap_or(usize::MAX));
+        return (shown.map(|row| row.line(widths, true)).collect(), from, end);
+    }
+    let all: usize = groups.iter().map(|group| group.rows.len().saturating_add(1)).sum();
+    let hidden = room.map_or(0, |room| all.saturating_sub(room));
+    // The first step leads from the most telling rows to the first of all rows.
+    let end = if hidden > 0 { hidden + 1 } else { 0 };
+    match (view.scroll.min(end), room) {
+        (scroll @ 1.., Some(room)) => (scrolled(groups, scroll - 1, room, widths), scroll, end),
+        _ => (fit(groups, room, widths), 0, end),
+    }
+}
+
+/// The rows of all groups by the chosen order. Those without a value come last.
+fn sorted<'a>(groups: &'a [Group<'_>], view: View) -> Vec<&'a Row> {
+    let mut rows: Vec<(Option<(u8, f64)>, &Row)> = groups
+        .iter()
+        .flat_map(|group| &group.rows)
+        .map(|row| (if view.sort == Sort::Value { row.value } else { row.growth.map(|of| (0, of)) }, row))
+        .collect();
+    // The sort is stable: equal rows stay in the order of their names.
+    rows.sort_by(|(one, _), (other, _)| match (one, other) {
+        (Some((one, value)), Some((other, than))) => {
+            let falling = one.cmp(other).then_with(|| than.total_cmp(value));
+            if view.reversed { falling.reverse() } else { falling }
+        }
+        _ => other.is_some().cmp(&one.is_some()),
+    });
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// All lines from one on. The first is the heading of the provider whose rows follow.
+fn scrolled(groups: &[Group<'_>], from: usize, room: usize, widths: &Widths) -> Vec<String> {
+    let all = groups.iter().flat_map(|group| {
+        std::iter::once((group, None)).chain(group.rows.iter().map(move |row| (group, Some(row))))
+    });
+    let line = |(at, (group, row)): (usize, (&Group<'_>, Option<&Row>))| match row {
+        Some(row) if at > 0 => row.line(widths, row.is_named() || at == 1),
+        _ => heading(group, widths),
+    };
+    all.skip(from).take(room).enumerate().map(line).collect()
+}
+
 /// The lines of the groups, as many as there is room for.
-pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) -> Vec<String> {
+fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) -> Vec<String> {
     let wanted: Vec<usize> = groups.iter().map(|group| group.rows.len().saturating_add(1)).collect();
     let all: usize = wanted.iter().sum();
     let Some(room) = room.filter(|room| *room < all) else {
@@ -110,7 +172,7 @@ fn heading(group: &Group<'_>, widths: &Widths) -> String {
 
 fn whole(group: &Group<'_>, widths: &Widths, gap: bool) -> Vec<String> {
     let gap = gap.then(String::new);
-    let rows = group.rows.iter().map(|row| row.line(widths, row.place == 0));
+    let rows = group.rows.iter().map(|row| row.line(widths, row.is_named()));
     gap.into_iter().chain([heading(group, widths)]).chain(rows).collect()
 }
 

@@ -30,7 +30,7 @@ pub struct Reading<'a> {
 }
 
 /// A counter or instrument with a set of tags.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     pub(super) tags: Vec<(String, String)>,
     /// When it was published last.
@@ -99,7 +99,7 @@ impl Series {
 }
 
 /// A counter or instrument.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Instrument {
     pub(super) unit: String,
     /// By their tags, as JSON.

@@ -59,7 +59,7 @@ fn table(seconds: i64) -> Table {
 
 fn page(table: &Table, columns: usize, rows: Option<usize>, notes: &[String]) -> String {
     let title = "Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC";
-    let lines = table.lines(Frame { columns, rows, title, notes });
+    let lines = table.page(Frame { columns, rows, title, notes, view: View::default(), footer: None }).lines;
     let plain: Vec<String> = lines
         .iter()
         .map(|line| anstream::adapter::strip_str(line).to_string().trim_end().to_owned())
@@ -176,8 +176,9 @@ System.Runtime  dotnet.…
 fn what_is_no_longer_published_keeps_its_last_value_and_is_faint() {
     let mut table = table(2);
     table.take(&reading(20, &["System.Runtime", "dotnet.timer.count", "{timer}", "{}"], "value", 3.0));
-    let frame = Frame { columns: 80, rows: None, title: "", notes: &[] };
-    let lines = table.lines(frame);
+    let frame =
+        Frame { columns: 80, rows: None, title: "", notes: &[], view: View::default(), footer: None };
+    let lines = table.page(frame).lines;
     let faint = |name: &str| {
         let line = lines.iter().find(|line| line.contains(name)).unwrap();
         line.starts_with(&row::FAINT.render().to_string())
@@ -195,7 +196,10 @@ fn names_from_the_subject_do_not_steer_the_terminal() {
         table.take(&reading(1, &["A", hostile, hostile, &tags], kind, 1.0));
     }
     let notes = [format!("note: {hostile}")];
-    for line in table.lines(Frame { columns: 100, rows: None, title: hostile, notes: &notes }) {
+    let view = View::default();
+    let frame =
+        Frame { columns: 100, rows: None, title: hostile, notes: &notes, view, footer: Some(hostile) };
+    for line in table.page(frame).lines {
         let own = anstream::adapter::strip_str(&line).to_string();
         assert!(!own.chars().any(|c| c.is_control() || c == '\u{202e}'), "{own:?}");
         // Nothing but colours is left that begins with an escape.

@@ -52,6 +52,9 @@ pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
         return format!("-{}", show(-value, unit, per_second));
     }
     let per = if per_second { "/s" } else { "" };
+    if let Some(share) = share(value, unit).filter(|_| per_second) {
+        return format!("{} %", number(share));
+    }
     let text = match measure(unit) {
         Measure::Bytes(each) => unit::show((value * each).min(MOST), "B"),
         Measure::Time(each) => unit::duration((value * each).min(MOST)),
@@ -60,6 +63,27 @@ pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
         Measure::Other(unit) => format!("{} {}", number(value), cut(&printable(unit), MAX_UNIT)),
     };
     format!("{text}{per}")
+}
+
+/// The share of the time in per cent, of so much time per second. `None` if the unit is not of time.
+pub(super) fn share(per_second: f64, unit: &str) -> Option<f64> {
+    let Measure::Time(each) = measure(unit) else { return None };
+    Some(per_second * each / 10.0)
+}
+
+/// The value in the basic unit of what it measures, and the place of that measure among all: values of different measures
+/// cannot be compared.
+pub(super) fn comparable(value: f64, unit: &str, per_second: bool) -> (u8, f64) {
+    match (measure(unit), per_second) {
+        (Measure::Time(each), true) => (0, value * each / 10.0),
+        (Measure::Percent, _) => (0, value),
+        (Measure::Count | Measure::Other(_), true) => (1, value),
+        (Measure::Bytes(each), true) => (2, value * each),
+        (Measure::Time(each), false) => (3, value * each),
+        (Measure::Count, false) => (4, value),
+        (Measure::Bytes(each), false) => (5, value * each),
+        (Measure::Other(_), false) => (6, value),
+    }
 }
 
 fn number(value: f64) -> String {
@@ -96,9 +120,18 @@ mod tests {
         let check = |value, unit, expected: &str| assert_eq!(show(value, unit, true), expected);
         check(1_203.4, "{request}", "1,203/s");
         check(12_300_000.0, "By", "12.3 MB/s");
-        // A CPU core in use for an eighth of the time.
-        check(0.125, "s", "125 ms/s");
         check(0.0, "", "0/s");
+    }
+
+    #[test]
+    fn seconds_per_second_are_a_share_of_the_time() {
+        let check = |value, unit, expected: &str| assert_eq!(show(value, unit, true), expected);
+        check(0.125, "s", "12.5 %");
+        check(125.0, "ms", "12.5 %");
+        check(1.5, "s", "150 %");
+        check(0.0, "s", "0 %");
+        check(0.000_01, "s", "<0.01 %");
+        assert_eq!(share(0.5, "By"), None);
     }
 
     #[test]
