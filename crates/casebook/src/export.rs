@@ -19,8 +19,10 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use summary::Exported;
+use to::To;
 
 mod summary;
+mod to;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -66,26 +68,6 @@ pub(crate) struct Args {
     /// How to print what is in the export and what is not
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum To {
-    /// JSON for speedscope.app: all threads together, then each
-    Speedscope,
-    /// Compressed JSON for profiler.firefox.com: samples, requests, GC, waits, exceptions, heap
-    Firefox,
-    /// Compressed profile.proto, for `go tool pprof`, Pyroscope, Parca
-    Pprof,
-    /// One line per stack, for flame graph scripts
-    Folded,
-    /// Trace Event JSON, for ui.perfetto.dev
-    Chrome,
-    /// A folder with one .csv file per table
-    Csv,
-    /// A folder with one .parquet file per table
-    Parquet,
-    /// The pages of `casebook open` as one file
-    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,73 +146,6 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         Format::Json => print_json(&exported.document(bytes_of(&output)?))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-impl To {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Speedscope => "speedscope",
-            Self::Firefox => "firefox",
-            Self::Pprof => "pprof",
-            Self::Folded => "folded",
-            Self::Chrome => "chrome",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Html => "html",
-        }
-    }
-
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Speedscope => "speedscope.json",
-            Self::Firefox => "firefox.json.gz",
-            Self::Pprof => "pb.gz",
-            Self::Folded => "folded",
-            Self::Chrome => "trace.json",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Html => "html",
-        }
-    }
-
-    /// How to look at the file.
-    fn viewer(self) -> &'static str {
-        match self {
-            Self::Speedscope => "to view it, drop the file on https://www.speedscope.app",
-            Self::Firefox => "to view it, load the file at https://profiler.firefox.com",
-            Self::Pprof => "to view it: `go tool pprof -http=: FILE`",
-            Self::Folded => "draw it with flamegraph.pl, inferno or speedscope",
-            Self::Chrome => "to view it, open the file at https://ui.perfetto.dev",
-            Self::Csv => "read it with any tool for tables",
-            Self::Parquet => "read it with DuckDB, Spark, ClickHouse or pandas",
-            Self::Html => "open it in a browser",
-        }
-    }
-
-    fn is_json(self) -> bool {
-        matches!(self, Self::Speedscope | Self::Chrome)
-    }
-
-    fn is_folder(self) -> bool {
-        matches!(self, Self::Csv | Self::Parquet)
-    }
-
-    /// Whether it holds the fields of events.
-    fn has_payloads(self) -> bool {
-        matches!(self, Self::Csv | Self::Parquet | Self::Html)
-    }
-
-    /// The format, if crate `export` writes it.
-    fn profile(self) -> Option<export::Format> {
-        match self {
-            Self::Speedscope => Some(export::Format::Speedscope),
-            Self::Firefox => Some(export::Format::Firefox),
-            Self::Pprof => Some(export::Format::Pprof),
-            Self::Folded => Some(export::Format::Folded),
-            Self::Chrome => Some(export::Format::Chrome),
-            Self::Csv | Self::Parquet | Self::Html => None,
-        }
-    }
 }
 
 impl MetricChoice {

@@ -1,6 +1,6 @@
 //! What was exported and what was not: a short table on standard error, or a JSON document.
 
-use super::To;
+use super::to::To;
 use crate::terminal;
 use export::{Count, Why, Written};
 use model::Kind;
