@@ -228,17 +228,20 @@ mod tests {
 
     #[test]
     fn letters_and_sequences_are_keys() {
-        check(b"q sSrkjgG", &[
-            Key::Quit,
-            Key::Pause,
-            Key::Sort,
-            Key::SortBack,
-            Key::Reverse,
-            Key::Up,
-            Key::Down,
-            Key::Home,
-            Key::End,
-        ]);
+        check(
+            b"q sSrkjgG",
+            &[
+                Key::Quit,
+                Key::Pause,
+                Key::Sort,
+                Key::SortBack,
+                Key::Reverse,
+                Key::Up,
+                Key::Down,
+                Key::Home,
+                Key::End,
+            ],
+        );
         check(b"\x1b[A\x1b[B\x1b[C\x1b[D", &[Key::Up, Key::Down, Key::Sort, Key::SortBack]);
         check(b"\x1bOA\x1bOB\x1bOH\x1bOF", &[Key::Up, Key::Down, Key::Home, Key::End]);
         check(b"\x1b[5~\x1b[6~\x1b[1~\x1b[4~", &[Key::PageUp, Key::PageDown, Key::Home, Key::End]);
