@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
 mod program;
