@@ -72,7 +72,7 @@ impl Keys {
         if !self.is_open || !is_in_front(&input) {
             return;
         }
-        self.keep_mode();
+        Self::keep_mode();
         let mut piece = [0; PIECE];
         for _ in 0..MAX_PIECES {
             let mut waited = [PollFd::new(&input, PollFlags::IN)];
@@ -95,7 +95,7 @@ impl Keys {
     }
 
     /// After Ctrl-Z and `fg` the terminal may be as the shell left it.
-    fn keep_mode(&self) {
+    fn keep_mode() {
         let input = stdin();
         let Ok(now) = tcgetattr(&input) else { return };
         if now.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO) {
@@ -151,7 +151,7 @@ enum State {
 }
 
 impl Parser {
-    /// Takes the next byte. What is no key is ignored.
+    /// Takes the next byte. Other bytes are ignored.
     fn take(&mut self, byte: u8) -> Option<Key> {
         let (state, key) = match (self.0, byte) {
             (State::Paste { matched }, _) => (in_paste(matched, byte), None),
@@ -228,17 +228,20 @@ mod tests {
 
     #[test]
     fn letters_and_sequences_are_keys() {
-        check(b"q sSrkjgG", &[
-            Key::Quit,
-            Key::Pause,
-            Key::Sort,
-            Key::SortBack,
-            Key::Reverse,
-            Key::Up,
-            Key::Down,
-            Key::Home,
-            Key::End,
-        ]);
+        check(
+            b"q sSrkjgG",
+            &[
+                Key::Quit,
+                Key::Pause,
+                Key::Sort,
+                Key::SortBack,
+                Key::Reverse,
+                Key::Up,
+                Key::Down,
+                Key::Home,
+                Key::End,
+            ],
+        );
         check(b"\x1b[A\x1b[B\x1b[C\x1b[D", &[Key::Up, Key::Down, Key::Sort, Key::SortBack]);
         check(b"\x1bOA\x1bOB\x1bOH\x1bOF", &[Key::Up, Key::Down, Key::Home, Key::End]);
         check(b"\x1b[5~\x1b[6~\x1b[1~\x1b[4~", &[Key::PageUp, Key::PageDown, Key::Home, Key::End]);
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_ignored() {
+    fn other_bytes_are_ignored() {
         check(b"\0\x7f\xff\xc3\xa9x\r\n\t1", &[]);
         check(b"\x1b[99999999999999999999~\x1b[?1;2c\x1b[11~\x1bOP", &[]);
         // A sequence that is not finished gives way to the next one.
@@ -257,7 +260,7 @@ mod tests {
         for byte in 0..=255_u8 {
             let mut parser = Parser::default();
             for byte in [0x1b, b'[', byte, byte, 0x1b, b'[', b'A'] {
-                drop(parser.take(byte));
+                parser.take(byte);
             }
             assert!(matches!(parser.0, State::Letters), "{byte}");
         }

@@ -83,7 +83,10 @@ mod tests {
             live.view.scroll
         };
         assert_eq!([Key::Down, Key::PageDown, Key::PageDown].map(&mut scroll), [1, 20, 30]);
-        assert_eq!([Key::Up, Key::PageUp, Key::PageUp, Key::End, Key::Home].map(&mut scroll), [29, 10, 0, 30, 0]);
+        assert_eq!(
+            [Key::Up, Key::PageUp, Key::PageUp, Key::End, Key::Home].map(&mut scroll),
+            [29, 10, 0, 30, 0]
+        );
         assert_eq!([Key::End, Key::Sort].map(&mut scroll), [30, 0]);
         assert_eq!(live.view.sort, Sort::Value);
         live.press(Key::SortBack);

@@ -124,7 +124,8 @@ impl Table {
 
     /// The page.
     pub fn page(&self, frame: Frame<'_>) -> Page {
-        let mut groups: Vec<Group<'_>> = self.providers.iter().map(|(name, of)| self.group(name, of)).collect();
+        let mut groups: Vec<Group<'_>> =
+            self.providers.iter().map(|(name, of)| self.group(name, of)).collect();
         let by_name = frame.view.sort == Sort::Name;
         if by_name && frame.view.reversed {
             groups.reverse();
@@ -136,9 +137,8 @@ impl Table {
         if !groups.is_empty() {
             lines.push(widths.heading());
         }
-        let styled = |style: Style, text: &str| {
-            format!("{style}{}{style:#}", cut(&printable(text), frame.columns))
-        };
+        let styled =
+            |style: Style, text: &str| format!("{style}{}{style:#}", cut(&printable(text), frame.columns));
         let mut last: Vec<String> = frame.notes.iter().map(|note| styled(NOTE, note)).collect();
         last.extend(frame.footer.map(|keys| styled(KEYS, keys)));
         let room = frame.rows.map(|rows| rows.saturating_sub(lines.len() + last.len()));

@@ -13,7 +13,7 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 const NOW: usize = 11;
 /// The width of each column of quantiles.
 const QUANTILE: usize = 9;
-/// Tags are shown only if they have this many letters or more.
+/// Tags are cut to this many letters or more.
 const MIN_TAGS: usize = 4;
 const QUANTILES: [&str; 3] = ["p50", "p95", "p99"];
 /// In place of a number that is not there.
@@ -273,8 +273,7 @@ impl Row {
         } else {
             Default::default()
         };
-        let mut text =
-            format!("{open}{}{:>NOW$}{close}", self.label(widths, named), cut(&self.now, NOW - 1));
+        let mut text = format!("{open}{}{:>NOW$}{close}", self.label(widths, named), cut(&self.now, NOW - 1));
         text.push_str(&self.rest(widths, &open, &close));
         if widths.course > 0 {
             let values = self.course.iter().skip(self.course.len().saturating_sub(widths.course));
@@ -311,7 +310,7 @@ impl Row {
         let inner = width.saturating_sub(2);
         let name = self.shown_name(widths.whole);
         let text = if !named {
-            format!("  {}", shorten(&self.tags, inner.saturating_sub(2)))
+            format!("  {}", shorten_tags(&self.tags, inner.saturating_sub(2)))
         } else if self.tags.is_empty() {
             shorten(&name, inner)
         } else {
@@ -320,8 +319,9 @@ impl Row {
             let of_name =
                 name.chars().count().min(least.max(inner.saturating_sub(self.tags.chars().count() + 1)));
             let of_tags = inner.saturating_sub(of_name + 1);
+            let is_readable = of_tags >= MIN_TAGS.min(self.tags.chars().count());
             let tags =
-                if of_tags < MIN_TAGS { String::new() } else { format!(" {}", shorten(&self.tags, of_tags)) };
+                if is_readable { format!(" {}", shorten_tags(&self.tags, of_tags)) } else { String::new() };
             format!("{}{tags}", shorten(&name, of_name))
         };
         format!("{:width$}", format!("  {text}"))
@@ -352,6 +352,16 @@ fn shorten(text: &str, width: usize) -> String {
     text.chars().take(first).chain(std::iter::once('…')).chain(rest).take(width).collect()
 }
 
+/// Tags cut before their last word if that is short: series of a route often differ only in their status.
+fn shorten_tags(text: &str, width: usize) -> String {
+    let last = text.rsplit_once(' ').map_or("", |(_, last)| last);
+    let len = last.chars().count();
+    if text.chars().count() <= width || len == 0 || len > width / 3 {
+        return cut(text, width);
+    }
+    format!("{} {last}", cut(text, width - len - 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,8 +374,43 @@ mod tests {
             shorten("dotnet.gc.last_collection.heap.fragmentation.size", 28),
             "dotnet.gc.last_col…tion.size"
         );
-        assert_eq!(shorten("/json/{n:int} 200", 13), "/json/{n… 200");
         assert_eq!([0, 1, 2].map(|width| shorten("abcdef", width)), ["", "…", "a…"]);
+    }
+
+    #[test]
+    fn tags_keep_their_beginning_and_a_short_last_word() {
+        assert_eq!(shorten_tags("/json/{n:int} 200", 17), "/json/{n:int} 200");
+        assert_eq!(shorten_tags("/json/{n:int} 200", 13), "/json/{n… 200");
+        assert_eq!(shorten_tags("/json/{n:int}", 8), "/json/{…");
+        assert_eq!(shorten_tags("GET OrderException", 8), "GET Ord…");
+    }
+
+    fn numbers_of(name: &str, unit: &str, cores: Option<f64>, series: &Series) -> String {
+        let (now, rest) = numbers(name, series, unit, cores);
+        format!("{now} | {rest:?}")
+    }
+
+    #[test]
+    fn a_share_of_time_says_what_it_is_of() {
+        let series =
+            Series { now: Some(0.5), is_rate: true, total: Some(12.0), weight: 1.0, ..Series::default() };
+        let check = |name, cores, expected: &str| {
+            assert_eq!(numbers_of(name, "s", cores, &series), format!("{expected}, Some(\"12 s\"))"));
+        };
+        check(CPU_TIME, None, "50 % | Share(\"of one core\"");
+        check(CPU_TIME, Some(1.0), "50 % | Share(\"of the one core\"");
+        check(CPU_TIME, Some(4.0), "12.5 % | Share(\"of 4 cores\"");
+        check("dotnet.gc.pause.time", Some(4.0), "50 % | Share(\"of the time\"");
+    }
+
+    #[test]
+    fn what_has_not_grown_shows_its_total_alone() {
+        let quiet = Series { now: Some(0.0), is_rate: true, total: Some(3.0), ..Series::default() };
+        assert_eq!(numbers_of("x", "", None, &quiet), " | Faint(\"total 3\")");
+        let change = |now| Series { now: Some(now), is_change: true, ..Series::default() };
+        assert_eq!(numbers_of("x", "", None, &change(0.0)), "±0 | Nothing");
+        assert_eq!(numbers_of("x", "", None, &change(2.0)), "+2 | Faint(\"since start\")");
+        assert_eq!(numbers_of("x", "", None, &change(-2.0)), "-2 | Faint(\"since start\")");
     }
 
     #[test]

@@ -82,19 +82,19 @@ fn the_page_at_80_columns() {
         &page(&table(12), 80, None, &[]),
         "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
-                                      now      p50      p95      p99     last 10
+                                        now      p50      p95      p99    last 8
 Microsoft.AspNetCore.Hosting  http.server.…
-  active_requests GET http             +4                since start  ──────────
-  request.duration /json/{n} …    1,200/s  1.20 ms  4.80 ms  11.4 ms  ▂▃▄▄▅▆▆▇██
-    /slow 500                        24/s   1.50 s      6 s   14.2 s  ▂▃▄▄▅▆▆▇██
+  active_requests GET http               +4                since start  ────────
+  request.duration /json/{n} 200    1,200/s  1.20 ms  4.80 ms  11.4 ms  ▄▄▅▆▆▇██
+    /slow 500                          24/s   1.50 s      6 s   14.2 s  ▄▄▅▆▆▇██
 
 System.Runtime  dotnet.…
-  gc.collections gen0              0.20/s                  total 144  ──────────
-    gen1                           0.10/s                  total 144  ──────────
-    gen2                           0.07/s                  total 144  ──────────
-  gc.heap.total_allocated       12.3 MB/s                 total 1 GB  ──────────
-  process.memory.working_set      98.8 MB                             ──────────
-  thread_pool.queue.length              2                             ▆█▁▂▄▆█▁▂▄",
+  gc.collections gen0                0.20/s                  total 144  ────────
+    gen1                             0.10/s                  total 144  ────────
+    gen2                             0.07/s                  total 144  ────────
+  gc.heap.total_allocated         12.3 MB/s                 total 1 GB  ────────
+  process.memory.working_set        98.8 MB                             ────────
+  thread_pool.queue.length                2                             ▁▂▄▆█▁▂▄",
     );
 }
 
@@ -127,13 +127,13 @@ fn a_page_without_room_says_how_much_is_missing() {
         &page(&table(12), 80, Some(10), &["note: 7 events lost".to_owned()]),
         "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
-                                      now      p50      p95      p99     last 10
+                                        now      p50      p95      p99    last 8
 Microsoft.AspNetCore.Hosting  http.server.…
-  request.duration /json/{n} …    1,200/s  1.20 ms  4.80 ms  11.4 ms  ▂▃▄▄▅▆▆▇██
+  request.duration /json/{n} 200    1,200/s  1.20 ms  4.80 ms  11.4 ms  ▄▄▅▆▆▇██
   … 2 more rows
 System.Runtime  dotnet.…
-  gc.heap.total_allocated       12.3 MB/s                 total 1 GB  ──────────
-  process.memory.working_set      98.8 MB                             ──────────
+  gc.heap.total_allocated         12.3 MB/s                 total 1 GB  ────────
+  process.memory.working_set        98.8 MB                             ────────
   … 4 more rows
 note: 7 events lost",
     );
@@ -145,7 +145,7 @@ fn a_page_with_hardly_any_room_names_what_there_is() {
         &page(&table(12), 80, Some(5), &[]),
         "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
-                                      now      p50      p95      p99     last 10
+                                        now      p50      p95      p99    last 8
 Microsoft.AspNetCore.Hosting  http.server.…
   … 3 more rows
 … 1 more provider",
@@ -161,7 +161,7 @@ Orders · process 4711 · .NET 10.0.12 · …
                                      now
 Microsoft.AspNetCore.Hosting  …
   active_requests GET http            +4
-  request.duration /json/{n}…    1,200/s
+  request.duration /json… 200    1,200/s
     /slow 500                       24/s
 System.Runtime  dotnet.…
   gc.collections gen0             0.20/s
@@ -172,12 +172,77 @@ System.Runtime  dotnet.…
     );
 }
 
+/// The page in an order, scrolled. Also how far it can be.
+fn viewed(view: View, rows: usize) -> (Vec<String>, usize, usize) {
+    let frame = Frame { columns: 80, rows: Some(rows), title: "", notes: &[], view, footer: Some("keys") };
+    let page = table(12).page(frame);
+    assert_eq!(page.lines.len(), rows);
+    let plain = page.lines.iter().map(|line| {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        plain.chars().take(34).collect::<String>().trim_end().to_owned()
+    });
+    (plain.collect(), page.scroll, page.end)
+}
+
+#[test]
+fn a_page_that_is_scrolled_names_the_provider_and_the_instrument_of_its_first_rows() {
+    let (top, scroll, end) = viewed(View { scroll: 1, ..View::default() }, 8);
+    assert_eq!((scroll, end), (1, 7));
+    assert_eq!(
+        top[2..],
+        [
+            "Microsoft.AspNetCore.Hosting  http",
+            "  active_requests GET http",
+            "  request.duration /json/{n} 200",
+            "    /slow 500",
+            "System.Runtime  dotnet.…",
+            "keys"
+        ]
+    );
+    let (end, scroll, _) = viewed(View { scroll: usize::MAX, ..View::default() }, 8);
+    assert_eq!(scroll, 7);
+    assert_eq!(
+        end[2..],
+        [
+            "System.Runtime  dotnet.…",
+            "  gc.collections gen2",
+            "  gc.heap.total_allocated",
+            "  process.memory.working_set",
+            "  thread_pool.queue.length",
+            "keys"
+        ]
+    );
+}
+
+#[test]
+fn rows_by_value_stand_together_by_their_measure() {
+    let view = View { sort: Sort::Value, ..View::default() };
+    let rows = viewed(view, 30).0;
+    assert_eq!(
+        rows[2..5],
+        [
+            "  http.server.…ation /json/… 200",
+            "  http.server.r…ration /slow 500",
+            "  dotnet.gc.collections gen0",
+        ]
+    );
+    let reversed = viewed(View { reversed: true, ..view }, 30).0;
+    assert_eq!(reversed[2], "  dotnet.process.memor…rking_set");
+    let growth = viewed(View { sort: Sort::Growth, ..View::default() }, 30).0;
+    assert!(growth[2].contains("/json/") && growth[3].contains("/slow"), "{growth:?}");
+}
+
+#[test]
+fn the_keys_are_in_the_last_line() {
+    let rows = viewed(View::default(), 30).0;
+    assert_eq!((rows[28].as_str(), rows[29].as_str()), ("", "keys"));
+}
+
 #[test]
 fn what_is_no_longer_published_keeps_its_last_value_and_is_faint() {
     let mut table = table(2);
     table.take(&reading(20, &["System.Runtime", "dotnet.timer.count", "{timer}", "{}"], "value", 3.0));
-    let frame =
-        Frame { columns: 80, rows: None, title: "", notes: &[], view: View::default(), footer: None };
+    let frame = Frame { columns: 80, rows: None, title: "", notes: &[], view: View::default(), footer: None };
     let lines = table.page(frame).lines;
     let faint = |name: &str| {
         let line = lines.iter().find(|line| line.contains(name)).unwrap();

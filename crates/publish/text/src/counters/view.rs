@@ -90,7 +90,10 @@ mod tests {
         check(40, "q quit  space pause  s sort: name");
         check(4, "q q…");
         let view = View { sort: Sort::Growth, reversed: true, scroll: 3 };
-        assert_eq!(keys(view, true, 80), "q quit  space resume  s sort: growth (reversed)  r reverse  ↑↓ scroll");
+        assert_eq!(
+            keys(view, true, 80),
+            "q quit  space resume  s sort: growth (reversed)  r reverse  ↑↓ scroll"
+        );
         for columns in 0..100 {
             assert!(keys(view, true, columns).chars().count() <= columns.max(1));
         }
