@@ -327,13 +327,11 @@ impl<'a> Watch<'a> {
         let screen = match self.output.shown {
             Shown::Refreshed => {
                 self.interrupt.restores_terminal(screen::restore);
-                Some(Screen::enter()?)
+                Some(Screen::new()?)
             }
             Shown::Nothing | Shown::Once => None,
         };
-        let mut keys = screen.as_ref().and_then(|_| Keys::enter());
-        self.live.has_keys = keys.is_some();
-        let look = if keys.is_some() { LOOK_AT_KEYS } else { LOOK };
+        let mut keys = None;
         // Writes the header, so that a reader sees at once that the session runs.
         if let Some(rows) = &mut self.output.rows {
             rows.write(&[], 0)?;
@@ -341,6 +339,16 @@ impl<'a> Watch<'a> {
         let mut buffer = vec![0; 1 << 16];
         let mut stopping: Option<Stopping> = None;
         loop {
+            if let Some(screen) = &screen {
+                let shown = screen.take()?;
+                if shown == screen::Shown::Empty {
+                    self.live.is_changed = true;
+                }
+                // Started in the background, it has the keyboard once it is in the foreground.
+                keys = keys.or_else(|| (shown != screen::Shown::Other).then(Keys::enter).flatten());
+                self.live.has_keys = keys.is_some();
+            }
+            let look = if keys.is_some() { LOOK_AT_KEYS } else { LOOK };
             match session.read(&mut buffer, look)? {
                 Received::Bytes(len) => {
                     self.received = Stopwatch::start();

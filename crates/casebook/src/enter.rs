@@ -44,7 +44,7 @@ fn next_line(input: &std::io::Stdin) -> bool {
     }
 }
 
-/// Whether this program is in the foreground. Also true if the terminal has no jobs: it then stops no reader.
-pub(crate) fn is_in_front(input: &std::io::Stdin) -> bool {
-    rustix::termios::tcgetpgrp(input).map_or(true, |front| front == rustix::process::getpgrp())
+/// Whether this program is in the foreground of a terminal. Also true if the terminal has no jobs: it then stops no reader.
+pub(crate) fn is_in_front(terminal: impl std::os::fd::AsFd) -> bool {
+    rustix::termios::tcgetpgrp(terminal).map_or(true, |front| front == rustix::process::getpgrp())
 }

@@ -14,7 +14,7 @@ use crate::{terminal, threads};
 use anyhow::Context;
 use base::time::Stopwatch;
 use recorder::Control;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,6 +157,16 @@ pub(crate) fn on_first(act: impl FnOnce(i32) + Send + 'static) -> anyhow::Result
     watch(ending(), move |mut signals| {
         if let Some(signal) = signals.forever().next() {
             act(signal);
+        }
+    })
+}
+
+/// Calls `act` each time before Ctrl-Z stops the process, so that the shell finds its terminal as it was.
+pub(crate) fn before_stop(act: fn()) -> anyhow::Result<()> {
+    watch(not_ignored([SIGTSTP]), move |mut signals| {
+        while let Some(signal) = signals.forever().next() {
+            act();
+            drop(signal_hook::low_level::emulate_default_handler(signal));
         }
     })
 }

@@ -204,6 +204,16 @@ fn the_terminal_is_as_before_however_it_ends() {
         let (code, shown) = page.end();
         assert!(code == Some(0) && shown.contains("\u{1b}[?1049l"), "{name}: {code:?}");
     }
+    // Ctrl-Z: the shell finds its terminal as it was, and `fg` shows the page again.
+    let page = Page::open(&pid, &[], true);
+    signal(page.child.id(), "TSTP");
+    wait_for("the terminal of the shell", || page.terminal.shown().contains("\u{1b}[?1049l"));
+    signal(page.child.id(), "CONT");
+    wait_for("the page again", || page.terminal.shown().matches("\u{1b}[?1049h").count() == 2);
+    page.wait("working_set");
+    page.terminal.type_in(b"q");
+    assert_eq!(page.end().0, Some(0));
+
     let page = Page::open(&pid, &[], true);
     drop(service);
     let (code, shown) = page.end();

@@ -99,6 +99,7 @@ impl Keys {
         let input = stdin();
         let Ok(now) = tcgetattr(&input) else { return };
         if now.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO) {
+            *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.clone());
             // If it fails, keys come with the next line end, as before.
             tcsetattr(&input, OptionalActions::Now, &for_keys(now)).ok();
         }

@@ -1,8 +1,10 @@
 //! A page on the terminal that is refreshed in place. The terminal is left as it was.
 
 use super::keys;
+use crate::enter::is_in_front;
 use crate::terminal::{self, Size};
 use std::io::{Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Switches to the alternate screen, hides the cursor, turns line wrap off, has what is pasted marked, and clears the screen.
 const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l\u{1b}[?2004h\u{1b}[H\u{1b}[2J";
@@ -19,21 +21,47 @@ pub(super) fn can_refresh() -> bool {
     terminal::is_stdout() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// Whether the terminal has our page at the moment.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
 /// The terminal while a page is on it. Dropping this restores it.
 #[derive(Debug)]
 pub(super) struct Screen(Stdout);
 
+/// What the terminal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The page that was drawn last.
+    Page,
+    /// An empty page: the terminal was taken just now.
+    Empty,
+    /// What another program in the foreground shows there, such as the shell after Ctrl-Z.
+    Other,
+}
+
 impl Screen {
-    pub(super) fn enter() -> std::io::Result<Self> {
-        // Created before anything is written, so that a partial write is undone too.
-        let screen = Self(terminal::page());
-        screen.put(ENTER)?;
-        Ok(screen)
+    pub(super) fn new() -> anyhow::Result<Self> {
+        crate::interrupt::before_stop(restore)?;
+        Ok(Self(terminal::page()))
+    }
+
+    /// Takes the terminal, unless another program is in the foreground.
+    pub(super) fn take(&self) -> std::io::Result<Shown> {
+        if !is_in_front(&self.0) {
+            return Ok(Shown::Other);
+        }
+        // Noted before anything is written, so that a partial write is undone too.
+        if IS_OURS.swap(true, Ordering::AcqRel) {
+            return Ok(Shown::Page);
+        }
+        self.put(ENTER)?;
+        Ok(Shown::Empty)
     }
 
     /// Shows a page in place of the one before.
     pub(super) fn show(&self, lines: &[String]) -> std::io::Result<()> {
-        self.put(&frame(lines))
+        // Ctrl-Z may have come since.
+        if IS_OURS.load(Ordering::Acquire) { self.put(&frame(lines)) } else { Ok(()) }
     }
 
     fn put(&self, text: &str) -> std::io::Result<()> {
@@ -46,14 +74,18 @@ impl Screen {
 /// Restores the terminal from another thread, even if a blocked write holds the lock of standard output.
 pub(super) fn restore() {
     keys::restore();
-    // Fails if the terminal is gone. There is then nothing to restore.
-    drop(terminal::past_the_lock(LEAVE));
+    if IS_OURS.swap(false, Ordering::AcqRel) {
+        // Fails if the terminal is gone. There is then nothing to restore.
+        drop(terminal::past_the_lock(LEAVE));
+    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Fails if the terminal is gone. There is then nothing to restore.
-        drop(self.put(LEAVE));
+        if IS_OURS.swap(false, Ordering::AcqRel) {
+            // Fails if the terminal is gone. There is then nothing to restore.
+            drop(self.put(LEAVE));
+        }
     }
 }
 
