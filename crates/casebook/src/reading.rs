@@ -132,7 +132,8 @@ impl<'a> Meter<'a> {
             terminal::put_event(&Event::Reading {
                 file: self.path.display().to_string(),
                 elapsed_ns: nanos(lasted),
-                bytes: read,
+                // What is read is counted in blocks, of which the last one may be longer than the rest of the file.
+                bytes: total.map_or(read, |total| read.min(total)),
                 total_bytes: total,
             });
         } else {
