@@ -30,7 +30,8 @@ const COLOURS: [&str; 20] = [
     "0m", "m", "1m", "2m", "3m", "4m", "22m", "30m", "31m", "32m", "33m", "34m", "35m", "36m", "37m", "90m",
     "91m", "92m", "93m", "94m",
 ];
-const PAGE: [&str; 10] = ["?1049h", "?1049l", "?25l", "?25h", "?7l", "?7h", "H", "K", "J", "2J"];
+const PAGE: [&str; 12] =
+    ["?1049h", "?1049l", "?2004h", "?2004l", "?25l", "?25h", "?7l", "?7h", "H", "K", "J", "2J"];
 
 /// A text without the sequences of the program's own. `2J` is the program's only right after its `H`.
 pub(crate) fn without_own_sequences(text: &str) -> String {
