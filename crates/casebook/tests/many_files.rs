@@ -100,6 +100,9 @@ fn files_that_cannot_be_read_or_are_not_there_are_errors_and_a_damaged_one_is_na
     assert!(refused(&["query", &path("*.etl"), sql]).contains("no file matches"));
     assert!(refused(&["query", &a, &path("missing"), sql]).contains("missing"));
     assert!(refused(&["query", &a, &a, sql]).contains("is named twice"));
+    assert!(refused(&["query", &a, &path("./a.nettrace.zst"), sql]).contains("is named twice"));
+    std::os::unix::fs::symlink(&a, path("link.zst")).unwrap();
+    assert!(refused(&["query", &a, &path("link.zst"), sql]).contains("is named twice"));
     assert!(refused(&["query", &a, &format!("b={b}"), sql]).contains("expected NAME=FILE"));
     assert!(refused(&["query", sql, &a, &b]).contains("swapped"));
     std::fs::write(path("c.nettrace"), "no recording").unwrap();

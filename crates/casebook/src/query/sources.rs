@@ -36,6 +36,12 @@ impl Sources {
                 for path in paths {
                     exhibits.extend(reading::find(path)?);
                 }
+                let mut seen = std::collections::BTreeSet::new();
+                for FoundExhibit { path, .. } in &exhibits {
+                    // The same file may have several names: `a`, `./a`, a link.
+                    let is_new = path.canonicalize().is_ok_and(|own| seen.insert(own));
+                    ensure!(is_new, "{} is named twice: its rows would count twice", path.display());
+                }
                 Ok(Found { exhibits, is_together: true })
             }
         }
