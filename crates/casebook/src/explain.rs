@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Print everything: all figures, with methods, types, routes and reasons
+    /// Print everything: all figures and lists, findings with all their places, and the checks that passed
     #[arg(long = "all", visible_alias = "figures")]
     figures: bool,
     /// Explain how these parts of the runtime work, with the figures of this recording

@@ -29,7 +29,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// List every stale socket; without it, many are only counted
+    /// List every stale socket, and every user with sockets that were not asked; without it, many are only counted
     #[arg(long)]
     all: bool,
     /// How to print
@@ -39,7 +39,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Listed { rows, unasked } = list(&Proc::live());
-    let unasked = unasked_sentences(&unasked);
+    let stale = if args.all { Stale::All } else { Stale::Few };
+    let unasked = unasked_sentences(&unasked, stale);
     match args.format {
         Format::Json => {
             for sentence in &unasked {
@@ -48,7 +49,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             print_json(&rows)?;
         }
         Format::Text => {
-            let stale = if args.all { Stale::All } else { Stale::Few };
             let width = terminal::width();
             let mut page = table(&rows, stale, width);
             page.extend(unasked.iter().map(|of| sentence(of, width)));

@@ -69,6 +69,9 @@ pub(crate) struct Args {
     /// The maximum number of rows [default: 100,000 for text, else no limit]
     #[arg(long, value_name = "N", value_parser = number::rows)]
     limit: Option<usize>,
+    /// Print all rows as text; without it, the first 100,000. They are all kept in memory. Other formats have all rows anyway
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
     #[command(flatten)]
     csv: spreadsheet::Raw,
     /// The maximum time of the query, such as 30s or 5m. Reading the files does not count [default: no limit]
@@ -108,7 +111,7 @@ enum Format {
     Parquet,
 }
 
-/// The maximum number of rows of a table without --limit. All rows are kept in memory to align the columns, and nobody reads
+/// The maximum number of rows of a table without --limit and --all. All rows are kept in memory to align the columns, and nobody reads
 /// more of them.
 const TABLE_ROWS: usize = 100_000;
 
@@ -138,7 +141,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         warn_of_losses(evidence);
     }
     let start = start_micros(&opened);
-    let limit = args.limit.or((format == Format::Text).then_some(TABLE_ROWS));
+    let limit = args.limit.or((format == Format::Text && !args.all).then_some(TABLE_ROWS));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
     let database = found.database(opened)?.within(args.limits())?;
     let question = Question { database, sql, options, start, csv: args.csv, objects: args.objects };

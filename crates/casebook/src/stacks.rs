@@ -55,7 +55,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Show all frames of each stack, with those of .NET and its libraries, and the parameters of methods
+    /// Show all frames of each stack, with those of .NET and its libraries, the parameters of methods, and the numbers of all
+    /// threads
     #[arg(long, visible_alias = "full")]
     all: bool,
     /// How long it may take in all

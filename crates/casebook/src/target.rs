@@ -187,7 +187,7 @@ fn ensure_unique(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> an
             }
             None => format!("no process that was asked is named {name}: choose one with -p PID"),
         };
-        bail!("{found}; {}", text::processes::unasked(unasked).join("; "));
+        bail!("{found}; {}", text::processes::unasked(unasked, text::processes::Stale::Few).join("; "));
     }
     Ok(())
 }

@@ -4,11 +4,13 @@
 //! says what is wrong, and then has a few lines for each part. It does not know the kind of evidence: a kind without
 //! rules has neither verdict nor findings, and a part without a [`layout`] prints its figures, then its lists.
 
+mod detail;
 mod findings;
 mod json;
 mod layout;
 mod markdown;
 
+pub use detail::Detail;
 pub(crate) use findings::quoted;
 pub use json::document;
 pub(crate) use json::figure;
@@ -21,15 +23,6 @@ use report::{Explanation, Heading, Part, Verdict};
 /// How many rows of a list without a layout the short page prints.
 const FEW_ROWS: usize = 20;
 
-/// How much of the figures is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// A line or two for each part, and how it changes over time.
-    Short,
-    /// All lists, and what the exhibit lacks.
-    Full,
-}
-
 /// The page.
 pub fn page(explanation: &Explanation, detail: Detail, width: Width) -> String {
     let Explanation { heading, report, verdict, parts } = explanation;
@@ -38,11 +31,14 @@ pub fn page(explanation: &Explanation, detail: Detail, width: Width) -> String {
     if let Some(verdict) = verdict {
         findings::headline(&mut page, verdict);
     }
-    findings::findings(&mut page, report);
+    findings::findings(&mut page, report, detail);
     page.gap();
     page.title("figures");
     for part in parts.iter().filter(|part| has_content(part)) {
         show_part(&mut page, part, detail);
+    }
+    if detail == Detail::Full {
+        findings::passed(&mut page, report);
     }
     findings::not_checked(&mut page, report, &heading.file);
     match detail {
@@ -105,10 +101,7 @@ fn show_plainly(page: &mut Page, part: &Part, rows: usize) {
     for list in part.lists.iter().filter(|list| !list.rows.is_empty()) {
         page.table(label, list, rows, Names::Whole);
         label = "";
-        let left = list.more + list.rows.len().saturating_sub(rows);
-        if left > 0 {
-            page.line("", &format!("… {left} more"));
-        }
+        page.more(list.more + list.rows.len().saturating_sub(rows));
     }
 }
 

@@ -236,6 +236,17 @@ impl Page {
     pub(crate) fn list(&mut self, part: &Part, name: &str, rows: usize) {
         if let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) {
             self.table("", list, rows, Names::Cut);
+            // A list that is shown whole says how many rows it was made without.
+            if rows >= list.rows.len() {
+                self.more(list.more);
+            }
+        }
+    }
+
+    /// How many rows are not listed, if any.
+    pub(crate) fn more(&mut self, rows: usize) {
+        if rows > 0 {
+            self.line("", &format!("… {rows} more"));
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Row {
     pub reason: Option<String>,
 }
 
-/// Which sockets of ended processes the table shows.
+/// Which sockets of ended processes the table shows, and which users with sockets that were not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
     /// A few. If there are more, only their number.
@@ -85,20 +85,21 @@ pub fn sentence(text: &str, width: Width) -> String {
 }
 
 /// One sentence for each user with unasked sockets, with their number.
-pub fn unasked(sockets: &BTreeMap<u32, usize>) -> Vec<String> {
+pub fn unasked(sockets: &BTreeMap<u32, usize>, shown: Stale) -> Vec<String> {
+    let listed = if shown == Stale::All { usize::MAX } else { USERS_LISTED };
     let sentence = |(user, count): (&u32, &usize)| {
         let (sockets, were) = if *count == 1 { ("socket", "was") } else { ("sockets", "were") };
         format!(
             "{count} more {sockets} of user {user} {were} not asked: too many others did not answer (-p PID asks one)"
         )
     };
-    let listed = sockets.iter().take(USERS_LISTED).map(sentence);
-    let rest = sockets.len().saturating_sub(USERS_LISTED);
+    let sentences = sockets.iter().take(listed).map(sentence);
+    let rest = sockets.len().saturating_sub(listed);
     let rest = (rest > 0).then(|| {
-        let count: usize = sockets.values().skip(USERS_LISTED).sum();
+        let count: usize = sockets.values().skip(listed).sum();
         format!("{count} more sockets of {rest} other users were not asked either")
     });
-    listed.chain(rest).collect()
+    sentences.chain(rest).collect()
 }
 
 fn shown(rows: &[&Row], width: Width) -> String {
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn sockets_that_were_not_asked_are_counted_by_user_and_many_users_fill_no_screen() {
         let check = |of: &[(u32, usize)], expected: &[&str]| {
-            assert_eq!(unasked(&of.iter().copied().collect()), expected);
+            assert_eq!(unasked(&of.iter().copied().collect(), Stale::Few), expected);
         };
         let reason = "not asked: too many others did not answer (-p PID asks one)";
         check(&[], &[]);
@@ -220,7 +221,9 @@ mod tests {
             ],
         );
         let many: Vec<(u32, usize)> = (0..500).map(|user| (user, 2)).collect();
-        let sentences = unasked(&many.into_iter().collect());
+        let many = many.into_iter().collect();
+        assert_eq!(unasked(&many, Stale::All).len(), 500);
+        let sentences = unasked(&many, Stale::Few);
         assert_eq!(sentences.len(), USERS_LISTED + 1);
         assert_eq!(sentences[10], "980 more sockets of 490 other users were not asked either");
     }

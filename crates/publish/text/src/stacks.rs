@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
+/// How many threads of a group [`Frames::First`] lists by their numbers.
+const NUMBERS: usize = 8;
 /// How many frames [`Frames::First`] shows.
 const MAX_FRAMES: usize = 24;
 /// The indent of frames, and of the rest of a heading.
@@ -141,8 +143,10 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames, width: Width
         let kinds: BTreeSet<&str> = group.iter().map(|of| of.kind.as_str()).collect();
         let kinds: Vec<&str> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
         let of_kind = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-        let numbers: Vec<String> = group.iter().take(8).map(|of| of.os_id.to_string()).collect();
-        let more = if group.len() > 8 { ", …" } else { "" };
+        let listed = if frames == Frames::All { group.len() } else { NUMBERS };
+        let numbers: Vec<String> = group.iter().take(listed).map(|of| of.os_id.to_string()).collect();
+        let more = group.len().saturating_sub(listed);
+        let more = if more > 0 { format!(", … {more} more") } else { String::new() };
         let head = printable(&format!("{}{of_kind}: {}", plural(group.len(), "thread"), doing(first)));
         // Wrapped without colours, which have no width.
         let all = hanging(&format!("{head}  {}{more}", numbers.join(", ")), width.prose(), INDENT);
@@ -244,6 +248,15 @@ mod tests {
             ["System!Sleep", "Shop!Wait", "… 2 frames of .NET and libraries", "Shop!Main", "System!C"];
         assert_eq!(shown(Frames::First), expected);
         assert_eq!(shown(Frames::All), frames);
+    }
+
+    #[test]
+    fn the_numbers_of_many_threads_are_counted_and_all_of_them_are_there_on_request() {
+        let stacks = Stacks { threads: (1..=12).map(|of| thread(of, None, &["Shop!Run"])).collect() };
+        let process = Process { name: "Shop", pid: 1, runtime: None, container: None };
+        let shown = |frames| text(&stacks, &process, frames, Width::default());
+        assert!(shown(Frames::First).contains("7, 8, … 4 more"), "{}", shown(Frames::First));
+        assert!(shown(Frames::All).contains("8, 9, 10, 11, 12"), "{}", shown(Frames::All));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic], widt
         for list in &topic.lists {
             page.gap();
             page.table("", list, list.rows.len(), Names::Cut);
+            page.more(list.more);
         }
         for paragraph in &topic.paragraphs {
             page.gap();

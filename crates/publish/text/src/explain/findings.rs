@@ -1,18 +1,20 @@
 //! The verdict in one sentence, then the findings with their measurements.
 //!
 //! A finding is a few aligned lines: what was measured against which threshold, where, why it happens, what to try.
-//! Notes have one line each. The end of the page says what could not be checked, and what to record for it.
+//! Notes, and what a finding causes, have one line each on the short page. The end of the page says what could not be checked, and
+//! what to record for it.
 
+use super::detail::Detail;
 use crate::page::{Page, Tone};
 use report::unit::{duration, short, show};
 use report::{EvidenceRows, Finding, Place, Report, Severity, State, Verdict};
 use runtime::written_name;
 
-/// How many measurements of a finding are shown.
+/// How many measurements of a finding the short page shows.
 const MEASURED: usize = 4;
-/// How many places of a finding are shown.
+/// How many places of a finding the short page shows.
 const PLACES: usize = 3;
-/// Places with a smaller share are only in the JSON.
+/// The short page leaves out places with a smaller share.
 pub(super) const MIN_SHARE: f64 = 0.01;
 
 /// The verdict: the first finding, or that there is none.
@@ -30,13 +32,19 @@ pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
 }
 
 /// The findings, the worst first.
-pub(super) fn findings(page: &mut Page, report: &Report) {
+pub(super) fn findings(page: &mut Page, report: &Report, detail: Detail) {
+    if detail == Detail::Full {
+        for (at, finding) in report.findings.iter().enumerate() {
+            show_finding(page, finding, at > 0 || finding.severity == Severity::Note, detail);
+        }
+        return;
+    }
     let (notes, notable): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|finding| finding.severity == Severity::Note);
     let causes: Vec<&Finding> = notable.iter().copied().filter(|finding| finding.follows.is_none()).collect();
     for (at, finding) in causes.iter().enumerate() {
-        show_finding(page, finding, at > 0);
-        // What it causes takes one line each; the details are in the JSON.
+        show_finding(page, finding, at > 0, detail);
+        // What it causes takes one line each; the full page has the details.
         let of_it = notable.iter().filter(|of| of.follows == Some(finding.id));
         for (at, symptom) in of_it.enumerate() {
             page.line(if at == 0 { "it causes" } else { "" }, &format!("{}: {}", symptom.id, symptom.title));
@@ -45,7 +53,7 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
     let caused =
         |of: &&&Finding| of.follows.is_some() && !causes.iter().any(|cause| of.follows == Some(cause.id));
     for symptom in notable.iter().filter(caused) {
-        show_finding(page, symptom, true);
+        show_finding(page, symptom, true, detail);
     }
     if !notes.is_empty() {
         page.gap();
@@ -56,18 +64,25 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
 }
 
 /// A finding. The first one has no title: the verdict is its title already.
-fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
+fn show_finding(page: &mut Page, finding: &Finding, with_title: bool, detail: Detail) {
+    let (measured, places, least) = match detail {
+        Detail::Short => (MEASURED, PLACES, MIN_SHARE),
+        Detail::Full => (usize::MAX, usize::MAX, 0.0),
+    };
     page.gap();
     page.badge(finding.severity.name(), tone(finding.severity), finding.id);
     if with_title {
         page.line("", &finding.title);
     }
-    let measured = finding.measured.iter().take(MEASURED).map(|of| {
+    if let Some(cause) = finding.follows.filter(|_| detail == Detail::Full) {
+        page.line("cause", cause);
+    }
+    let measured = finding.measured.iter().take(measured).map(|of| {
         let held = finding.against(of).map_or_else(String::new, |against| format!(" ({against})"));
         (show(of.value, of.unit), format!("{}{held}", of.label()))
     });
     page.pairs("measured", measured.collect());
-    let places = finding.places.iter().take(PLACES).filter(|place| place.share >= MIN_SHARE);
+    let places = finding.places.iter().take(places).filter(|place| place.share >= least);
     let places: Vec<_> = places.map(place).collect();
     if !places.is_empty() {
         page.line("where", &format!("share of {}:", finding.shares_of()));
@@ -105,6 +120,16 @@ pub(super) fn when(evidence: &EvidenceRows) -> (String, String) {
         if evidence.rows > 0 { short(rows) } else { String::from("some") },
         format!("{} of the table {}{when}", if evidence.rows == 1 { "row" } else { "rows" }, evidence.table),
     )
+}
+
+/// The checks that found nothing, or a note at most.
+pub(super) fn passed(page: &mut Page, report: &Report) {
+    let is_problem = |id: &str| report.findings.iter().any(|of| of.id == id && of.severity > Severity::Note);
+    let passed: Vec<&str> = report.checked.iter().copied().filter(|id| !is_problem(id)).collect();
+    if !passed.is_empty() {
+        page.gap();
+        page.line("passed", &passed.join(", "));
+    }
 }
 
 /// What could not be checked, and the command that prints the queries of the findings.

@@ -2,6 +2,7 @@
 //!
 //! Parts of other kinds of evidence need no layout: all their figures are printed, then their lists.
 
+use super::detail::Detail;
 use crate::page::Page;
 use report::Part;
 
@@ -103,7 +104,7 @@ enum Item {
     AllFigures,
     /// The values over time, by the name of the series.
     Course(&'static str),
-    /// The first rows of a list, by its name.
+    /// The first rows of a list, by its name. The full page has all its rows.
     List(&'static str, usize),
     /// The names of a list in one line, behind these words.
     Row(&'static str, &'static str),
@@ -183,7 +184,6 @@ const LAYOUTS: &[Layout] = &[
     },
     Layout { part: "spans", short: &[], full: &[Figures("spans", SPANS), List("names", 4)] },
     Layout { part: "logs", short: &[], full: &[Figures("logs", LOGS), Row("levels", "levels")] },
-    // Its list has one row per counter, too many for a page.
     Layout { part: "counters", short: &[], full: &[AllFigures] },
 ];
 
@@ -195,22 +195,27 @@ pub(super) fn of(part: &Part) -> Option<&'static Layout> {
 impl Layout {
     /// Prints what the short page has of the part.
     pub(super) fn show_short(&self, page: &mut Page, part: &Part) {
-        show(page, part, self.short);
+        show(page, part, self.short, Detail::Short);
     }
 
-    /// Prints what the full page has of the part.
+    /// Prints what the full page has of the part: that of the layout, then all other lists.
     pub(super) fn show_full(&self, page: &mut Page, part: &Part) {
-        show(page, part, self.full);
+        show(page, part, self.full, Detail::Full);
+        let is_shown =
+            |name: &str| self.full.iter().any(|item| matches!(item, List(of, _) | Row(_, of) if *of == name));
+        for list in part.lists.iter().filter(|list| !is_shown(list.name)) {
+            page.list(part, list.name, usize::MAX);
+        }
     }
 }
 
-fn show(page: &mut Page, part: &Part, items: &[Item]) {
+fn show(page: &mut Page, part: &Part, items: &[Item], detail: Detail) {
     for item in items {
         match *item {
             Figures(label, words) => page.figures(label, part, words),
             AllFigures => page.all_figures(part),
             Course(name) => page.course(part, name),
-            List(name, rows) => page.list(part, name, rows),
+            List(name, rows) => page.list(part, name, if detail == Detail::Full { usize::MAX } else { rows }),
             Row(words, name) => page.row(words, part, name, said),
         }
     }
