@@ -59,7 +59,7 @@ const BUFFER_MEGABYTES: u32 = 16;
 const MAX_PER_SECOND: u64 = 16 << 20;
 /// How often to look whether the disk is full that rows are written to.
 const LOOK_AT_DISK: Duration = Duration::from_secs(1);
-/// The width of a table that is not on a terminal.
+/// The width of a table that is not on a terminal, if nothing says how wide it is to be.
 const WIDTH: usize = 160;
 
 const AFTER_HELP: &str = "\
@@ -505,7 +505,10 @@ impl<'a> Watch<'a> {
     fn close(&self, ended: Ended) -> anyhow::Result<()> {
         let mut out = terminal::stdout();
         if self.output.shown != Shown::Nothing && self.values > 0 {
-            let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDTH };
+            let columns = match self.output.shown {
+                Shown::Refreshed => screen::size().columns,
+                Shown::Nothing | Shown::Once => terminal::columns().unwrap_or(WIDTH),
+            };
             for line in self.lines(columns, None).lines {
                 writeln!(out, "{}", line.trim_end())?;
             }

@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Print everything: all figures and lists, findings with all their places, and the checks that passed
-    #[arg(long = "all", visible_alias = "figures")]
+    #[arg(long = "all", visible_alias = "figures", overrides_with = "figures")]
     figures: bool,
     /// Explain how these parts of the runtime work, with the figures of this recording
     #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]
@@ -60,10 +60,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     mine: mine::Mine,
     /// Print how each rule decides, as Markdown; needs no FILE
-    #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
+    #[arg(long, conflicts_with_all = ["file", "fail_on", "figures", "topic", "format"])]
     rules: bool,
     /// Print how one rule decides, such as sync-over-async (repeatable); needs no FILE
-    #[arg(long, value_name = "ID", conflicts_with_all = ["fail_on", "figures", "topic", "rules"], value_parser = rule_ids(), hide_possible_values = true)]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["fail_on", "figures", "topic", "format", "file", "rules"], value_parser = rule_ids(), hide_possible_values = true)]
     rule: Vec<String>,
 }
 

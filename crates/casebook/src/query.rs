@@ -6,7 +6,6 @@ use crate::spreadsheet;
 use crate::{duration, interrupt, number, reading, size, terminal};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use model::Evidence;
 use sources::Opened;
 use sql::{Database, Limits, QueryOptions, output};
 use std::io::{BufWriter, Write};
@@ -132,13 +131,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
         reading::ensure_not_read(output, sources.paths())?;
+        if args.format.is_none() {
+            ensure_not_recording(output)?;
+        }
     }
     let found = sources.found()?;
     let payloads =
         found.tables_used(sql)?.iter().any(|(table, column)| table == "events" && column == "fields");
     let opened = found.open(payloads, args.whose.or_all())?;
     for Opened { evidence, .. } in &opened {
-        warn_of_losses(evidence);
+        reading::warn_of_losses(evidence);
     }
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Text && !args.all).then_some(TABLE_ROWS));
@@ -175,6 +177,16 @@ fn format_of(output: Option<&Path>) -> Format {
         Some("parquet") => Format::Parquet,
         _ => Format::Text,
     }
+}
+
+/// Refuses a name under which a table would pass for a recording.
+fn ensure_not_recording(output: &Path) -> Result<()> {
+    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ensure!(
+        !["nettrace", "zst", "gz", "zip"].contains(&ending),
+        "rows are not written as .{ending}: expected a name that ends in .csv, .json, .ndjson or .parquet, or --format"
+    );
+    Ok(())
 }
 
 /// The width of a table, in characters. A file or a pipe takes lines of any length.
@@ -243,17 +255,4 @@ impl Question<'_> {
         };
         Ok(Written { is_truncated, guarded: 0 })
     }
-}
-
-/// Says if an exhibit is incomplete, since its rows alone do not show it.
-fn warn_of_losses(evidence: &Evidence) {
-    let has_lost_events = matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0);
-    let what = if evidence.lost().is_damaged() {
-        "is damaged"
-    } else if has_lost_events {
-        "has lost events"
-    } else {
-        return;
-    };
-    terminal::say(&format!("{} {what}: see `casebook explain`", evidence.exhibit().file));
 }

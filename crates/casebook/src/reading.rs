@@ -1,4 +1,5 @@
-//! Opens exhibits. If that takes more than a second, a terminal shows the progress; as JSON it comes at once.
+//! Opens exhibits. A terminal shows the progress of what takes more than a second; with --progress json it is written from the
+//! beginning.
 
 use crate::duration::nanos;
 use crate::progress::{self, Event, Form};
@@ -103,6 +104,19 @@ pub(crate) fn open(path: &Path, payloads: bool, process: ProcessChoice) -> anyho
     let opened = import::open_process(path, options, process, &mut |progress| meter.show(progress));
     terminal::clear_progress();
     Ok(opened?)
+}
+
+/// Says if an exhibit is incomplete, since its rows alone do not show it.
+pub(crate) fn warn_of_losses(evidence: &Evidence) {
+    let has_lost_events = matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0);
+    let what = if evidence.lost().is_damaged() {
+        "is damaged"
+    } else if has_lost_events {
+        "has lost events"
+    } else {
+        return;
+    };
+    terminal::say(&format!("{} {what}: see `casebook explain`", evidence.exhibit().file));
 }
 
 /// Decides when to show progress.

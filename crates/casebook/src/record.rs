@@ -57,7 +57,9 @@ them. A recording also ends cleanly if it reaches --max-size, or if less than 5 
 disk of more than 20 GB).
 
 With --keep, SIGUSR1 copies what is kept to OUT-1/, and the recording goes on. If the recorder is killed, what it \
-recorded can still be opened. A folder keeps the names of methods; a single file loses them, because they come last.";
+recorded can still be opened. A folder keeps the names of methods; a single file loses them, because they come last.
+
+The defaults of -d, --profile, --provider, --buffer and --max-size can be set: see `casebook config --help`.";
 
 /// Record what a process does: events, samples, method names, and host metrics
 #[derive(Debug, clap::Args)]

@@ -46,7 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let process = args.whose.or_all();
     let opened = args.file.as_deref().map(|file| reading::open(file, false, process)).transpose()?;
     let catalogue = match opened {
-        Some(evidence) => catalogue_of(&*evidence.tables(), evidence.kind()),
+        Some(evidence) => {
+            reading::warn_of_losses(&evidence);
+            catalogue_of(&*evidence.tables(), evidence.kind())
+        }
         None => catalogue(),
     };
     match args.format {

@@ -178,7 +178,12 @@ fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
 /// each user were not asked.
 fn ensure_unique(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> anyhow::Result<()> {
     let numbers = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    ensure!(pids.len() < 2, "{} processes are named {name}: {numbers}; choose one with -p", pids.len());
+    ensure!(
+        pids.len() < 2,
+        "{} processes are named {name}: {numbers}; choose one by its number, such as -p {}",
+        pids.len(),
+        pids.first().copied().unwrap_or_default()
+    );
     // A process that was not asked may have the name too.
     if !unasked.is_empty() {
         let found = match pids.first() {
@@ -310,7 +315,7 @@ mod tests {
         };
         check(&[7], &[], "");
         check(&[], &[], "");
-        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; choose one with -p");
+        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; choose one by its number, such as -p 7");
         check(
             &[7],
             &[(666, 1)],

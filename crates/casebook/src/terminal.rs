@@ -87,17 +87,13 @@ fn put(event: &Event<'_>, text: &str) {
     drop(writeln!(stderr(), "casebook: {}", printable(text)));
 }
 
-/// Prints a table of this width below a sentence on standard error. As JSON, each line is a message.
-pub(crate) fn say_table(table: impl Fn(Width) -> String) {
-    if progress::form() == Form::Json {
-        let plain = anstream::adapter::strip_str(&table(Width::default())).to_string();
-        return plain.lines().for_each(|text| put_event(&Event::Message { text }));
-    }
+/// Prints lines that are fitted to a width below a sentence on standard error, each with its colours.
+pub(crate) fn say_lines(lines: impl Fn(Width) -> String) {
     clear_progress();
     let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
     let columns = columns.filter(|columns| *columns > 0);
     // An error of standard error cannot be reported anywhere.
-    drop(stderr().write_all(table(columns.map_or_else(width, Width::of)).as_bytes()));
+    drop(stderr().write_all(lines(columns.map_or_else(width, Width::of)).as_bytes()));
 }
 
 /// Writes a line of JSON on standard error, in one piece: other processes may write there too.
@@ -160,16 +156,20 @@ pub(crate) fn size() -> Option<Size> {
     (size.columns > 0 && size.rows > 0).then_some(size)
 }
 
-/// How wide texts on standard output are: as wide as the terminal; if it is none, as `COLUMNS` says. What goes into a pipe, such as
-/// to `less`, is for the terminal of standard error.
+/// How wide texts on standard output are.
 pub(crate) fn width() -> Width {
+    columns().map_or_else(Width::default, Width::of)
+}
+
+/// The columns of texts on standard output: those of the terminal; if it is none, what `COLUMNS` says. What goes into a pipe, such
+/// as to `less`, is for the terminal of standard error. `None` if nothing of that is known.
+pub(crate) fn columns() -> Option<usize> {
     let columns = size().map(|size| size.columns);
     let columns = columns.or_else(|| sane(&std::env::var("COLUMNS").ok()?));
-    let columns = columns.or_else(|| {
+    columns.or_else(|| {
         let behind = terminal_size::terminal_size_of(std::io::stderr()).filter(|_| is_pipe());
         behind.map(|(width, _)| usize::from(width.0)).filter(|columns| *columns > 0)
-    });
-    columns.map_or_else(Width::default, Width::of)
+    })
 }
 
 fn is_pipe() -> bool {

@@ -49,6 +49,7 @@ fn an_explanation_has_all_that_its_json_has() {
         }
         assert!(page.contains(" passed ") && page.len() > short.len(), "{name}");
         assert_eq!(explained(name, &["--figures"]), page);
+        assert_eq!(explained(name, &["--figures", "--all"]), page);
     }
 }
 
@@ -59,7 +60,7 @@ fn all_rows_of_a_query_are_printed() {
     let file = recording("net8.nettrace.zst");
     let few = printed(&["query", &file, sql]);
     assert_eq!(few.lines().count(), 2 + 100_000 + 1);
-    assert!(few.ends_with("… and more rows: raise the limit, or --all\n"));
+    assert!(few.ends_with("… and more rows: raise --limit, or add --all\n"));
     let all = printed(&["query", &file, sql, "--all"]);
     assert_eq!(all.lines().count(), 2 + 100_010);
     assert!(refused(&["query", &file, sql, "--all", "--limit", "3"]).contains("cannot be used with"));

@@ -304,7 +304,7 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
     check(&["record", "-p", "4000000", "-d", "1s"], "there is no process 4000000");
     check(&["record", "--name", "nobody", "-d", "1s"], "no .NET process is named nobody");
     check(&["record", "-d", "1s"], "name a process");
-    check(&["record", "-p", &pid, "--profile", "all"], "there is no profile `all`");
+    check(&["record", "-p", &pid, "--profile", "all"], "`all` is not a profile");
     check(&["record", "-p", &pid, "--provider", "A:x"], "its keywords are not a hexadecimal number");
     check(&["record", "--diagnostic-port", "/nowhere/socket"], "there is no diagnostics socket");
     check(&["record", "--", "true"], "no .NET runtime started in");

@@ -249,6 +249,11 @@ fn one_rule_is_explained_by_its_id_without_a_recording() {
     assert!(!rule.contains("lock-contention"), "{rule}");
     assert!(program::printed(&["explain", "--rules"]).contains(rule.trim()));
     assert!(program::refused(&["explain", "--rule", "gc"]).contains("gc-pauses"));
+    // What it would ignore is refused.
+    for more in [&["missing.nettrace"] as &[&str], &["--format", "json"]] {
+        let words = [&["explain", "--rule", "gc-pauses"], more].concat();
+        assert!(program::refused(&words).contains("cannot be used with"), "{more:?}");
+    }
 }
 
 #[test]
@@ -273,4 +278,38 @@ fn an_export_says_what_it_left_out_as_a_table_and_as_json() {
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     let both = refused(&["export", lock.to_str().unwrap(), "--to", "folded", "-o", "-", "--format", "json"]);
     assert!(both.contains("name a file with -o FILE"), "{both}");
+}
+
+#[test]
+fn rows_are_not_written_under_the_name_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let net8 = fixture("net8.nettrace.zst");
+    for name in ["out.nettrace", "out.nettrace.zst", "out.gz"] {
+        let out = folder.path().join(name);
+        let why = refused(&["query", net8.to_str().unwrap(), "select 1", "-o", out.to_str().unwrap()]);
+        assert!(why.contains("expected a name that ends in .csv") && !out.exists(), "{why}");
+    }
+}
+
+#[test]
+fn the_numbers_of_rows_of_a_damaged_recording_are_not_shown_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(fixture("net8.nettrace.zst")).unwrap();
+    let cut = folder.path().join("cut.nettrace.zst");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let output = casebook().arg("tables").arg(&cut).output().unwrap();
+    assert!(output.status.success() && said(&output).contains("is damaged"), "{}", said(&output));
+}
+
+#[test]
+fn what_an_export_says_is_one_sentence_per_line_for_programs() {
+    let net8 = fixture("net8.nettrace.zst");
+    let words = ["export", net8.to_str().unwrap(), "--to", "folded", "-o", "-", "--progress", "json"];
+    let output = casebook().args(words).output().unwrap();
+    let lines: Vec<serde_json::Value> =
+        said(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts: Vec<&str> = lines.iter().filter_map(|line| line["text"].as_str()).collect();
+    let contains = texts.iter().find(|text| text.starts_with("contains: ")).unwrap();
+    assert!(contains.contains(" samples"), "{texts:?}");
+    assert!(texts.iter().all(|text| !text.contains("  ")), "{texts:?}");
 }

@@ -23,17 +23,17 @@ const MAX_BYTES: u64 = 1 << 20;
 struct Written {
     #[serde(alias = "colors")]
     colours: Option<Spanned<Word>>,
-    my: Option<Spanned<Vec<String>>>,
+    my: Option<Spanned<List>>,
     #[serde(default)]
     record: WrittenRecord,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the section [record]")]
 struct WrittenRecord {
     profile: Option<Spanned<Word>>,
     duration: Option<Spanned<Word>>,
-    provider: Option<Spanned<Vec<String>>>,
+    provider: Option<Spanned<List>>,
     buffer: Option<Spanned<Word>>,
     max_size: Option<Spanned<Word>>,
 }
@@ -44,6 +44,14 @@ struct WrittenRecord {
 enum Word {
     Text(String),
     Number(i64),
+}
+
+/// Several texts, or one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "invalid type, expected a list of texts, such as [\"Orders.*\"]")]
+enum List {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// The path of the configuration. Relative folders are ignored, as the XDG specification asks.
@@ -61,6 +69,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Config>> {
     // Looked at first: opening a pipe would wait for its writer.
     let known = match std::fs::metadata(path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            // A link whose target is missing was meant to lead to settings.
+            ensure!(path.symlink_metadata().is_err(), "{}: the link leads nowhere", path.display());
             return Ok(None);
         }
         known => known.with_context(name)?,
@@ -84,7 +94,15 @@ impl Source<'_> {
         let written: Written = toml::from_str(self.text).map_err(|error| {
             // An error about the file as a whole has no span.
             let at = error.span().map_or(0, |span| span.start);
-            anyhow!("{}: {}", self.place(at), without_quotes(error.message()))
+            let message = error.message();
+            // Under two names. The name is ours, not one of the file, and the place is that of the whole section.
+            if let Some(name) = message.strip_prefix("duplicate field ") {
+                return anyhow!("{}: {name} is there twice", self.path.display());
+            }
+            let is_twice = message.starts_with("duplicate key");
+            let why =
+                if is_twice { "this setting is there twice".to_owned() } else { without_quotes(message) };
+            anyhow!("{}: {why}", self.place(at))
         })?;
         let record = written.record;
         Ok(Config {
@@ -129,12 +147,15 @@ impl Source<'_> {
     fn list<T, E: Into<anyhow::Error>>(
         &self,
         name: &str,
-        written: Option<Spanned<Vec<String>>>,
+        written: Option<Spanned<List>>,
         parse: impl Fn(&[String]) -> Result<T, E>,
     ) -> Result<Option<Given<T>>> {
-        let read = |written: Spanned<Vec<String>>| {
+        let read = |written: Spanned<List>| {
             let at = written.span().start;
-            let texts = written.into_inner();
+            let texts = match written.into_inner() {
+                List::One(text) => vec![text],
+                List::Several(texts) => texts,
+            };
             let value =
                 parse(&texts).map_err(|why| why.into().context(format!("{}: {name}", self.place(at))))?;
             Ok(Given { value, text: texts.join(", "), line: self.line(at) })
@@ -180,7 +201,8 @@ mod tests {
         };
         check("# mine\nmy = [\"Orders.*\"\n", 2, "");
         check("# mine\nmine = [\"Orders.*\"]\n", 2, "expected one of");
-        check("\n\nmy = \"Orders.*\"\n", 3, "");
+        check("\n\nmy = 7\n", 3, "expected a list of texts");
+        check("colours = \"auto\"\ncolours = \"never\"\n", 2, "this setting is there twice");
         check("my = [\"\"]\n", 1, "my: ");
         check("colours = \"red\"\n", 1, "colours: expected auto, always or never");
         check("colours = [\"red\"]\n", 1, "expected a text or a whole number");
@@ -189,15 +211,20 @@ mod tests {
             3,
             "record.duration: `10 parsecs` is not a duration",
         );
-        check("[record]\nprofile = \"quick\"\n", 2, "record.profile: there is no profile `quick`");
+        check("[record]\nprofile = \"quick\"\n", 2, "record.profile: `quick` is not a profile");
         check("[record]\nbuffer = 0\n", 2, "record.buffer: expected 1 to 4096");
-        check("record = 7\n", 1, "");
+        check("record = 7\n", 1, "expected the section [record]");
         check("[record]\nkeep = \"60s\"\n", 2, "");
+        std::fs::write(&file, "colours = \"auto\"\ncolors = \"never\"\n").unwrap();
+        assert!(format!("{:#}", read(&file).unwrap_err()).contains("config.toml: `colours` is there twice"));
         std::fs::write(&file, [0xff, 0xfe]).unwrap();
         assert!(format!("{:#}", read(&file).unwrap_err()).contains("config.toml: "));
         std::fs::File::create(&file).unwrap().set_len(MAX_BYTES + 1).unwrap();
         assert!(format!("{:#}", read(&file).unwrap_err()).contains("larger than"));
         assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("expected a file"));
+        let link = folder.path().join("link.toml");
+        std::os::unix::fs::symlink(folder.path().join("gone"), &link).unwrap();
+        assert!(format!("{:#}", read(&link).unwrap_err()).contains("the link leads nowhere"));
     }
 
     #[test]

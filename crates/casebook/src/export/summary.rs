@@ -1,7 +1,9 @@
 //! What was exported and what was not: a short table on standard error, or a JSON document.
 
 use super::to::To;
+use crate::progress::{self, Form};
 use crate::terminal;
+use base::number::grouped;
 use export::{Count, Why, Written};
 use model::Kind;
 use serde::Serialize;
@@ -52,7 +54,15 @@ impl Exported<'_> {
     pub(super) fn say(&self) {
         terminal::say(&format!("wrote {}; {}", self.place, self.to.viewer()));
         let groups = self.groups();
-        terminal::say_table(|width| text::exported::table(&groups, width));
+        if progress::form() == Form::Json {
+            // For programs, a sentence for each group.
+            for (label, rows) in groups.iter().filter(|(_, rows)| !rows.is_empty()) {
+                let rows: Vec<String> = rows.iter().map(words).collect();
+                terminal::say(&format!("{label}: {}", rows.join("; ")));
+            }
+        } else {
+            terminal::say_lines(|width| text::exported::table(&groups, width));
+        }
     }
 
     fn groups(&self) -> Vec<(&'static str, Vec<Row>)> {
@@ -128,6 +138,10 @@ impl Exported<'_> {
             Kind::Bench => "SQL",
         }
     }
+}
+
+fn words(Row { count, what }: &Row) -> String {
+    count.map_or_else(|| what.clone(), |count| format!("{} {what}", grouped(count)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use import::{FoundExhibit, ProcessChoice};
 use model::{Evidence, Kind};
 use sql::Database;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How many files one query reads together. All of them are in memory.
@@ -36,11 +37,16 @@ impl Sources {
                 for path in paths {
                     exhibits.extend(reading::find(path)?);
                 }
-                let mut seen = std::collections::BTreeSet::new();
+                let mut seen = BTreeSet::new();
                 for FoundExhibit { path, .. } in &exhibits {
                     // The same file may have several names: `a`, `./a`, a link.
-                    let is_new = path.canonicalize().is_ok_and(|own| seen.insert(own));
-                    ensure!(is_new, "{} is named twice: its rows would count twice", path.display());
+                    let own =
+                        path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+                    ensure!(
+                        seen.insert(own),
+                        "{} is named twice: its rows would count twice",
+                        path.display()
+                    );
                 }
                 Ok(Found { exhibits, is_together: true })
             }
@@ -79,7 +85,7 @@ impl Found {
             let evidence = reading::open(&of.path, payloads, process)?;
             let name = if self.is_together { Some(of.path.display().to_string()) } else { of.name.clone() };
             opened.push(Opened { name, evidence });
-            let is_too_much = resident_bytes().is_some_and(|bytes| bytes > import::most_of_machine());
+            let is_too_much = resident_bytes().is_some_and(|bytes| bytes > import::memory_limit());
             ensure!(
                 !is_too_much || opened.len() == self.exhibits.len(),
                 "{} of {} recordings take more than half of the memory that this machine, `ulimit -v` or the control group \
@@ -103,10 +109,8 @@ impl Found {
 
 /// The memory that we take at the moment. `None` without `/proc`.
 fn resident_bytes() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
+    let stat = host::Proc::live().stat(std::process::id()).ok()?;
+    usize::try_from(stat.rss_bytes).ok()
 }
 
 /// The exhibits of all sources, each with the name of its schema in SQL.

@@ -29,7 +29,7 @@ pub use folder::FoundExhibit;
 pub use options::{Options, ProcessChoice, Progress};
 pub use trace::{
     Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName, EventNameError,
-    most_of_machine, sends_events_alone,
+    memory_limit, sends_events_alone,
 };
 
 use feed::{Job, Member};

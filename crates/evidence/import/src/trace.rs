@@ -52,7 +52,7 @@ mod threads;
 mod universal;
 
 pub use alongside::{Along, Alongside, EventName, EventNameError, sends_events_alone};
-pub use budget::most_of_machine;
+pub use budget::memory_limit;
 pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
 
 use crate::error::Error;

@@ -108,10 +108,6 @@ impl Database {
     ///
     /// A name that is there twice.
     pub fn open_files(files: Vec<(String, Arc<dyn Tables>)>) -> Result<Self, Error> {
-        let mut names = BTreeSet::new();
-        if let Some((twice, _)) = files.iter().find(|(name, _)| !names.insert(name)) {
-            return Err(Error::FileTwice(twice.clone()));
-        }
         let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
         for (_, tables) in &files {
             let catalogue = tables.catalogue();
@@ -121,7 +117,8 @@ impl Database {
         }
         let connection = connect()?;
         let specs = distinct(&catalogues);
-        let source = TableSource { parts: Parts::Files(files), specs, push_down: true, refusal: None };
+        let parts = Parts::files(files).map_err(Error::FileTwice)?;
+        let source = TableSource { parts, specs, push_down: true, refusal: None };
         create(&connection, "main", source)?;
         Self::guarded(connection, catalogues)
     }

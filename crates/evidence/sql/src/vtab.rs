@@ -46,13 +46,33 @@ pub(crate) struct TableSource {
 /// The exhibits that a table has its rows from.
 pub(crate) enum Parts {
     One(Arc<dyn Tables>),
-    /// Each with the name of its file. No name is there twice.
-    Files(Vec<(String, Arc<dyn Tables>)>),
+    /// Each with the name of its file.
+    Files {
+        files: Vec<(String, Arc<dyn Tables>)>,
+        numbers: FxHashMap<String, usize>,
+    },
 }
 
 impl Parts {
+    /// Files together. An error with its name if one is there twice.
+    pub(crate) fn files(files: Vec<(String, Arc<dyn Tables>)>) -> std::result::Result<Self, String> {
+        let mut numbers = FxHashMap::default();
+        for (part, (name, _)) in files.iter().enumerate() {
+            if numbers.insert(name.clone(), part).is_some() {
+                return Err(name.clone());
+            }
+        }
+        Ok(Self::Files { files, numbers })
+    }
+
+    /// The number of a file by its name.
+    fn number(&self, name: &str) -> Option<usize> {
+        let Self::Files { numbers, .. } = self else { return None };
+        numbers.get(name).copied()
+    }
+
     fn has_files(&self) -> bool {
-        matches!(self, Self::Files(_))
+        matches!(self, Self::Files { .. })
     }
 
     /// The column of the exhibits' own table that a column of SQL is; none if it is `file`.
@@ -64,18 +84,18 @@ impl Parts {
     fn tables(&self, name: &str) -> Vec<(usize, Table<'_>)> {
         let each: Vec<&Arc<dyn Tables>> = match self {
             Self::One(tables) => vec![tables],
-            Self::Files(files) => files.iter().map(|(_, tables)| tables).collect(),
+            Self::Files { files, .. } => files.iter().map(|(_, tables)| tables).collect(),
         };
         let numbered = each.into_iter().enumerate();
         numbered.filter_map(|(part, tables)| Some((part, tables.table(name)?))).collect()
     }
 
     fn len(&self) -> usize {
-        if let Self::Files(files) = self { files.len() } else { 1 }
+        if let Self::Files { files, .. } = self { files.len() } else { 1 }
     }
 
     fn file(&self, part: usize) -> Option<&str> {
-        let Self::Files(files) = self else { return None };
+        let Self::Files { files, .. } = self else { return None };
         files.get(part).map(|(name, _)| name.as_str())
     }
 }
@@ -94,8 +114,6 @@ struct ExhibitTable {
     spec: &'static TableSpec,
     /// Those of each part.
     indexes: Arc<[Indexes]>,
-    /// The numbers of the parts by their names.
-    by_file: Arc<FxHashMap<String, usize>>,
 }
 
 // SAFETY: the struct is `repr(C)` and begins with `sqlite3_vtab`, which is all that rusqlite asks for.
@@ -130,7 +148,6 @@ unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
             source: Arc::clone(source),
             spec,
             indexes: std::iter::repeat_with(Indexes::default).take(source.parts.len()).collect(),
-            by_file: Arc::new(by_file(&source.parts)),
         };
         Ok((Cow::Owned(declaration), table))
     }
@@ -188,18 +205,14 @@ unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
 
     fn open(&'vtab mut self) -> Result<Cursor<'vtab>> {
         // Only what lies behind the `Arc`s is borrowed: several cursors can be open on a table.
-        let (source, indexes, by_file): (
-            &'vtab TableSource,
-            &'vtab [Indexes],
-            &'vtab FxHashMap<String, usize>,
-        ) = (&self.source, &self.indexes, &self.by_file);
+        let (source, indexes): (&'vtab TableSource, &'vtab [Indexes]) = (&self.source, &self.indexes);
         let tables = source.parts.tables(self.spec.name);
         if tables.is_empty() {
             return Err(Error::ModuleError(format!("no rows for {}", self.spec.name)));
         }
         let scan = |(part, table)| Some((part, Scan::new(table, indexes.get(part)?)));
         let scans = tables.into_iter().filter_map(scan).collect();
-        Ok(Cursor { base: sqlite3_vtab_cursor::default(), parts: &source.parts, by_file, scans, left: 0..0 })
+        Ok(Cursor { base: sqlite3_vtab_cursor::default(), parts: &source.parts, scans, left: 0..0 })
     }
 }
 
@@ -234,11 +247,6 @@ impl ExhibitTable {
         let first = order.next().is_some_and(|by| !by.is_order_by_desc() && is_ascending(by.column()));
         first && order.next().is_none()
     }
-}
-
-fn by_file(parts: &Parts) -> FxHashMap<String, usize> {
-    let Parts::Files(files) = parts else { return FxHashMap::default() };
-    files.iter().enumerate().map(|(part, (name, _))| (name.clone(), part)).collect()
 }
 
 impl CreateVTab<'_> for ExhibitTable {
@@ -353,7 +361,6 @@ struct Cursor<'vtab> {
     /// SQLite's part; has to be the first.
     base: sqlite3_vtab_cursor,
     parts: &'vtab Parts,
-    by_file: &'vtab FxHashMap<String, usize>,
     /// The walk over each part, with the part's number.
     scans: Vec<(usize, Scan<'vtab>)>,
     /// The walks that are not at their end; the first one stands on the row.
@@ -376,8 +383,9 @@ impl<'vtab> Cursor<'vtab> {
     /// The walks over the parts that a comparison with `file` allows: all, one or none.
     fn of_file(&self, operand: &Operand<'_>) -> Range<usize> {
         let Operand::One(Value::Text(name)) = operand else { return 0..self.scans.len() };
-        let part = self.by_file.get(name.as_ref());
-        let at = part.and_then(|part| self.scans.iter().position(|(of, _)| of == part));
+        // The walks are in the order of the parts, of which some may lack the table.
+        let walk_of = |part: usize| self.scans.binary_search_by_key(&part, |(of, _)| *of).ok();
+        let at = self.parts.number(name).and_then(walk_of);
         at.map_or(0..0, |at| at..at + 1)
     }
 }

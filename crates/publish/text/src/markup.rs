@@ -16,6 +16,17 @@ pub(crate) fn cell(text: &str) -> String {
     written(text, Place::Cell)
 }
 
+/// A name in a cell of a table: as a whole code, if a forge would make more of a part of it.
+pub(crate) fn name_in_cell(name: &str) -> String {
+    let name = one_line(name);
+    if !name.split(' ').any(is_reference) {
+        return written(&name, Place::Cell);
+    }
+    let mut out = String::new();
+    push_code(&mut out, &name, Place::Cell);
+    out
+}
+
 /// A name as code.
 pub(crate) fn code(name: &str) -> String {
     let mut out = String::new();
@@ -181,6 +192,15 @@ mod tests {
         check("a@b.example owner/repo#7 GH-7 !7 :tada:", "`a@b.example` `owner/repo#7` `GH-7` `!7` `:tada`:");
         check("of commit 460b513, 1234567 rows", "of commit `460b513`, 1234567 rows");
         check("/x/@a`b in Module!Type.Method", "``/x/@a`b`` in `Module!Type.Method`");
+    }
+
+    #[test]
+    fn a_name_with_a_signature_is_one_span_of_code() {
+        let check = |text: &str, expected: &str| assert_eq!(name_in_cell(text), expected);
+        check("GET /orders", "GET /orders");
+        check("List`1 and more", "List\\`1 and more");
+        let name = "app!Type`2[A|B].Get(class KeyValuePair`2<class !0,class !1&>)";
+        check(name, &format!("``{}``", name.replace('|', "\\|")));
     }
 
     #[test]

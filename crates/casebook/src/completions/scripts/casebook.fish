@@ -13,7 +13,7 @@ function __casebook_complete
             # A path may be the value of --option=PATH, or of NAME=PATH in `query`.
             set -l before (string match --regex -- '^(?:--)?[\w-]+=' "$token")
             set -l paths "$before"(complete --do-complete "'' "(string replace -- "$before" '' "$token"))
-            set -l recordings (string match --regex -- '^[^\t]*(?:/|\.nettrace|\.nettrace\.zst|\.nettrace\.gz|\.netperf|\.json)(?:\t.*)?$' $paths)
+            set -l recordings (string match --regex -- '^[^\t]*(?:/|\.nettrace|\.nettrace\.zst|\.nettrace\.gz|\.netperf|\.json|\.json\.zst|\.json\.gz)(?:\t.*)?$' $paths)
             # If there is no recording, any file may be one.
             if test "$lines[1]" = recordings; and set -q recordings[1]
                 set paths $recordings

@@ -36,7 +36,7 @@ pub(crate) fn most_bytes(read: u64, with_payloads: bool) -> usize {
 
 /// The memory that a recording may take on this machine, whatever its size: half of the memory, and of what limits us
 /// (`ulimit -v`, the control group). Beyond that the kernel would not refuse memory, but kill us or a service beside us.
-pub fn most_of_machine() -> usize {
+pub fn memory_limit() -> usize {
     static MOST: OnceLock<usize> = OnceLock::new();
     *MOST.get_or_init(|| {
         let address_space = rustix::process::getrlimit(rustix::process::Resource::As).current;

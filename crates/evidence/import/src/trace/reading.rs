@@ -2,7 +2,7 @@
 //!
 //! What comes after a limit is reached is not read, and that is reported as damage.
 
-use super::budget::{most_bytes, most_of_machine};
+use super::budget::{memory_limit, most_bytes};
 use super::builder::Builder;
 use nettrace::Decoder;
 use std::ops::ControlFlow;
@@ -44,7 +44,7 @@ impl Reading {
         let kept = builder.kept_bytes();
         self.exceeded = if kept > most_bytes(builder.credit, builder.keep_payloads) {
             Some(TOO_MUCH_MEMORY)
-        } else if kept > most_of_machine() {
+        } else if kept > memory_limit() {
             Some(TOO_MUCH_FOR_MACHINE)
         } else {
             builder.work.is_exceeded().then_some(TOO_MUCH_WORK)

@@ -79,7 +79,7 @@ pub fn write_table(answer: &Answer, mut out: impl Write, max_width: usize) -> Re
         line(&mut out, row, &widths, &kinds)?;
     }
     if answer.truncated {
-        writeln!(out, "… and more rows: raise the limit, or --all")?;
+        writeln!(out, "… and more rows: raise --limit, or add --all")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! the exhibit lacks. It leaves out the command line and the folder of the file, which may be nobody else's business.
 
 use super::findings::{MIN_SHARE, when};
-use crate::markup::{block_in_item, cell, code, inline};
+use crate::markup::{block_in_item, cell, code, inline, name_in_cell};
 use crate::page::marked;
 use report::unit::show;
 use report::{Explanation, Figure, Finding, Heading, List, Part, Place, Report, Severity, State, Verdict};
@@ -161,7 +161,7 @@ impl Document {
         let names = std::iter::once(list.about).chain(columns.iter().map(|column| column.name)).map(cell);
         let rows = list.rows.iter().map(|row| {
             let values = columns.iter().map(|column| column.text(row).unwrap_or_else(|| "–".to_owned()));
-            std::iter::once(cell(&row.name)).chain(values).collect()
+            std::iter::once(name_in_cell(&row.name)).chain(values).collect()
         });
         self.table(&names.collect::<Vec<_>>(), rows);
         if list.more > 0 {
