@@ -8,6 +8,7 @@ mod explain;
 mod figures;
 mod long_trace;
 mod page;
+mod portable;
 mod record;
 
 use crate::workspace::Workspace;
@@ -19,6 +20,8 @@ use clap::ValueEnum;
 pub(crate) enum Name {
     /// Reading recordings into tables, beside TraceEvent, and its memory
     Decode,
+    /// Reading recordings by the static program, beside the dynamic one (needs the musl target and its C compiler)
+    Portable,
     /// The rules and figures of `explain`, beside the reading that they stand on
     Explain,
     /// Walking the events of a trace without making tables, beside the memory's own speed
@@ -33,7 +36,7 @@ pub(crate) enum Name {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The measurement; all without one
+    /// The measurement; without one, all but `portable`
     name: Option<Name>,
     #[command(flatten)]
     record: record::Options,
@@ -58,6 +61,10 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     }
     if wanted(Name::Decode) {
         decode::decode(workspace)?;
+    }
+    // It builds another program, for which not every machine has the tools.
+    if args.name == Some(Name::Portable) {
+        portable::portable(workspace)?;
     }
     if wanted(Name::Explain) {
         explain::explain(workspace)?;

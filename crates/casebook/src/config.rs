@@ -5,7 +5,7 @@ use crate::terminal;
 use anyhow::Result;
 use recorder::Profile;
 use serde::Serialize;
-use settings::Colours;
+use settings::{Colours, WrittenValue};
 use std::process::ExitCode;
 
 mod file;
@@ -68,7 +68,7 @@ fn colour_setting(config: &Config) -> Setting {
         && let Some((variable, value)) = colours_of_environment()
     {
         let source = Source::Environment { variable };
-        return Setting { name: "colours", value: value.to_owned(), source };
+        return Setting { name: "colours", value: WrittenValue::Text(value.to_owned()), source };
     }
     setting("colours", colours, "auto")
 }
@@ -77,7 +77,8 @@ fn colour_setting(config: &Config) -> Setting {
 #[derive(Debug, Serialize)]
 struct Setting {
     name: &'static str,
-    value: String,
+    /// That of the file as it is written, else a text.
+    value: WrittenValue,
     #[serde(flatten)]
     source: Source,
 }
@@ -93,8 +94,10 @@ enum Source {
 
 fn setting<T>(name: &'static str, given: Option<&Given<T>>, default: &str) -> Setting {
     match given {
-        Some(given) => Setting { name, value: given.text.clone(), source: Source::File { line: given.line } },
-        None => Setting { name, value: default.to_owned(), source: Source::Default },
+        Some(given) => {
+            Setting { name, value: given.written.clone(), source: Source::File { line: given.line } }
+        }
+        None => Setting { name, value: WrittenValue::Text(default.to_owned()), source: Source::Default },
     }
 }
 
@@ -135,7 +138,7 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         .into_iter()
         .map(|Setting { name, value, source }| text::settings::Row {
             name,
-            value,
+            value: value.to_string(),
             source: match source {
                 Source::Default => "default".to_owned(),
                 Source::File { line } => format!("line {line}"),

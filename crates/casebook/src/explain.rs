@@ -59,7 +59,7 @@ pub(crate) struct Args {
     fail_on: Vec<FailOn>,
     #[command(flatten)]
     mine: mine::Mine,
-    /// Print how each rule decides, as Markdown; needs no FILE
+    /// Print how each rule decides, as Markdown unless to a terminal; needs no FILE
     #[arg(long, conflicts_with_all = ["file", "fail_on", "figures", "topic", "format"])]
     rules: bool,
     /// Print how one rule decides, such as sync-over-async (repeatable); needs no FILE
@@ -119,15 +119,24 @@ enum Name {
     Cpu,
 }
 
+/// Prints our own Markdown, and without its marks on a terminal.
+fn print_guide(markdown: &str) -> std::io::Result<()> {
+    if terminal::is_stdout() {
+        terminal::print(&text::guide::shown(markdown, terminal::width()))
+    } else {
+        terminal::print(markdown)
+    }
+}
+
 pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     if args.rules {
-        terminal::print(&findings::markdown())?;
+        print_guide(&findings::markdown())?;
         return Ok(ExitCode::SUCCESS);
     }
     let asked = findings::RULES.iter().filter(|rule| args.rule.iter().any(|id| id == rule.id));
     let sections: Vec<String> = asked.map(|rule| findings::rule_as_markdown(rule)).collect();
     if !sections.is_empty() {
-        terminal::print(&sections.join("\n"))?;
+        print_guide(&sections.join("\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     // Without --rules and --rule, the parser requires a file.

@@ -73,7 +73,7 @@ pub(crate) struct Args {
     /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// What to record: default, light, cpu, requests, logs or startup; see below [default: default]
+    /// What to record: default, light, cpu, requests, logs or startup; see below [default: the profile named default]
     #[arg(long, value_name = "PROFILE", value_parser = profile::parse, add = candidates::profiles())]
     profile: Option<Profile>,
     /// Add a provider, or replace the profile's provider of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS (repeatable)

@@ -2,7 +2,7 @@
 
 use crate::completions::candidates;
 use crate::terminal;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use base::time::Deadline;
 use dotnet_ipc::discover::{
     Answers, Asked, RUNTIME_LIBRARY, State, ask, ask_all, find, find_process, is_suspended,
@@ -21,6 +21,10 @@ use std::time::Duration;
 const LISTEN_LOOK: Duration = Duration::from_millis(200);
 /// How many peers may connect that are not a runtime, before we give up.
 const MAX_PEERS: u32 = 5;
+/// How many processes of one name a message lists.
+const MAX_NAMED: usize = 20;
+/// How many characters of a command line it shows.
+const MAX_COMMAND_LINE: usize = 100;
 /// How long a runtime behind a named socket has to say which process it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -169,21 +173,36 @@ fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
         }
     }
     let pids: Vec<u32> = matching.iter().map(|one| one.found.pid).collect();
-    ensure_unique(name, &pids, &unasked)?;
+    let command_line = |pid| {
+        let words = proc.command_line(pid).join(" ");
+        // Whoever started it chose these words, line ends included.
+        words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_COMMAND_LINE).collect()
+    };
+    ensure_unique(name, &pids, &unasked, &command_line)?;
     let one = matching.pop();
     of_asked(proc, one.with_context(|| format!("no .NET process is named {name}; `casebook ps` lists them"))?)
 }
 
 /// Refuses a name that does not choose one process for certain. These processes have it; `unasked` says how many sockets of
-/// each user were not asked.
-fn ensure_unique(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> anyhow::Result<()> {
-    let numbers = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    ensure!(
-        pids.len() < 2,
-        "{} processes are named {name}: {numbers}; choose one by its number, such as -p {}",
-        pids.len(),
-        pids.first().copied().unwrap_or_default()
-    );
+/// each user were not asked, `command_line` tells processes of one name apart.
+fn ensure_unique(
+    name: &str,
+    pids: &[u32],
+    unasked: &BTreeMap<u32, usize>,
+    command_line: &dyn Fn(u32) -> String,
+) -> anyhow::Result<()> {
+    if let [first, _, ..] = pids {
+        let shown: String =
+            pids.iter().take(MAX_NAMED).map(|&pid| format!("\n  {pid}  {}", command_line(pid))).collect();
+        let more = match pids.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!("\n  … {more} more: see `casebook ps --all`"),
+        };
+        bail!(
+            "{} processes are named {name}; choose one by its number, such as -p {first}{shown}{more}",
+            pids.len()
+        );
+    }
     // A process that was not asked may have the name too.
     if !unasked.is_empty() {
         let found = match pids.first() {
@@ -309,13 +328,19 @@ mod tests {
     fn a_flood_of_sockets_does_not_let_a_name_choose_one_of_several() {
         let check = |pids: &[u32], unasked: &[(u32, usize)], expected: &str| {
             let unasked = unasked.iter().copied().collect();
-            let refused = ensure_unique("Orders", pids, &unasked).err().map(|error| error.to_string());
+            let refused = ensure_unique("Orders", pids, &unasked, &|pid| format!("dotnet {pid}.dll"))
+                .err()
+                .map(|error| error.to_string());
             let refused = refused.unwrap_or_default();
             assert!(refused.contains(expected) && refused.is_empty() == expected.is_empty(), "{refused}");
         };
         check(&[7], &[], "");
         check(&[], &[], "");
-        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; choose one by its number, such as -p 7");
+        check(
+            &[7, 9],
+            &[],
+            "2 processes are named Orders; choose one by its number, such as -p 7\n  7  dotnet 7.dll\n  9  dotnet 9.dll",
+        );
         check(
             &[7],
             &[(666, 1)],

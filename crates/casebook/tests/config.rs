@@ -47,7 +47,9 @@ fn the_command_shows_each_setting_and_where_it_comes_from() {
     let (_, colours) = setting(Some(text), "colours", &[("NO_COLOR", "1")]);
     assert!(colours["value"] == "always" && colours["line"] == 1, "{colours}");
     let (_, duration) = setting(None, "record.duration", &[]);
-    assert!(duration["value"] == "30" && duration["source"] == "file" && duration["line"] == 3, "{duration}");
+    assert!(duration["value"] == 30 && duration["source"] == "file" && duration["line"] == 3, "{duration}");
+    let (_, my) = setting(Some("my = [\"A.*\", \"B.*\"]\n"), "my", &[]);
+    assert_eq!(my["value"], serde_json::json!(["A.*", "B.*"]));
     let shown = String::from_utf8(run(home.path(), None, &["config"], &[]).stdout).unwrap();
     assert!(shown.contains("config.toml") && shown.contains("record.duration"), "{shown}");
 }

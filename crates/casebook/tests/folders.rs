@@ -35,8 +35,13 @@ fn exhibits_in_sub_folders_give_their_tables_their_names() {
     exhibit(run.path(), "trace", TRACE, &trace, "kind = \"nettrace\"\n");
     exhibit(run.path(), "main", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
     exhibit(run.path(), "load-1", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
-    // Anything else is skipped.
-    fs::create_dir(run.path().join("notes")).unwrap();
+    // Other tools write no exhibit.toml. Anything else is skipped.
+    for name in ["notes", "results"] {
+        fs::create_dir(run.path().join(name)).unwrap();
+        fs::write(run.path().join(name).join("notes.txt"), "nothing of interest").unwrap();
+    }
+    fs::write(run.path().join("results/a-report-full.json"), BENCH).unwrap();
+    assert_eq!(query(run.path(), "select mean from results.benchmarks"), "mean\n7.5\n");
     let sql = "select (select count(*) from trace.samples) as samples, load_1.benchmarks.mean from load_1.benchmarks join _main.benchmarks";
     assert_eq!(query(run.path(), sql), "samples,mean\n5126,7.5\n");
     let message = refused(&["explain", run.path().to_str().unwrap()]);

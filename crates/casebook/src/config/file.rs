@@ -3,7 +3,7 @@
 //! It is `casebook/config.toml` in `$XDG_CONFIG_HOME`, by default `~/.config`. It is optional, but one that cannot be read is
 //! an error that names its file and line.
 
-use super::settings::{Colours, Config, Given, Record};
+use super::settings::{Colours, Config, Given, Record, WrittenValue};
 use anyhow::{Context, Result, anyhow, ensure};
 use base::steering::without_quotes;
 use clap::ValueEnum;
@@ -133,12 +133,13 @@ impl Source<'_> {
     ) -> Result<Option<Given<T>>> {
         let read = |written: Spanned<Word>| {
             let at = written.span().start;
-            let text = match written.into_inner() {
-                Word::Text(text) => text,
-                Word::Number(number) => number.to_string(),
+            let written = match written.into_inner() {
+                Word::Text(text) => WrittenValue::Text(text),
+                Word::Number(number) => WrittenValue::Number(number),
             };
-            let value = parse(&text).map_err(|why| anyhow!("{}: {name}: {why}", self.place(at)))?;
-            Ok(Given { value, text, line: self.line(at) })
+            let value =
+                parse(&written.to_string()).map_err(|why| anyhow!("{}: {name}: {why}", self.place(at)))?;
+            Ok(Given { value, written, line: self.line(at) })
         };
         written.map(read).transpose()
     }
@@ -158,7 +159,7 @@ impl Source<'_> {
             };
             let value =
                 parse(&texts).map_err(|why| why.into().context(format!("{}: {name}", self.place(at))))?;
-            Ok(Given { value, text: texts.join(", "), line: self.line(at) })
+            Ok(Given { value, written: WrittenValue::List(texts), line: self.line(at) })
         };
         written.map(read).transpose()
     }
@@ -237,7 +238,10 @@ mod tests {
         let config = read(&file).unwrap().unwrap();
         let record = config.record;
         assert_eq!(config.colours.unwrap().value, Colours::Never);
-        assert_eq!(config.my.map(|my| (my.text, my.line)).unwrap(), ("Orders.*, Billing.*".to_owned(), 2));
+        assert_eq!(
+            config.my.map(|my| (my.written.to_string(), my.line)).unwrap(),
+            ("Orders.*, Billing.*".to_owned(), 2)
+        );
         assert_eq!(record.duration.map(|of| (of.value.as_secs(), of.line)).unwrap(), (30, 5));
         assert_eq!(record.profile.unwrap().value.name(), "light");
         assert_eq!(record.max_size.unwrap().value, 2_000_000_000);

@@ -4,6 +4,8 @@ use anstream::ColorChoice;
 use dotnet_ipc::session::Provider;
 use recorder::Profile;
 use runtime::MyCode;
+use serde::Serialize;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,9 +37,27 @@ pub(crate) struct Record {
 #[derive(Debug, Clone)]
 pub(crate) struct Given<T> {
     pub(crate) value: T,
-    /// The value as it is written.
-    pub(super) text: String,
+    pub(super) written: WrittenValue,
     pub(super) line: usize,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum WrittenValue {
+    Text(String),
+    Number(i64),
+    List(Vec<String>),
+}
+
+impl fmt::Display for WrittenValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::List(texts) => f.write_str(&texts.join(", ")),
+        }
+    }
 }
 
 /// When texts have colours.

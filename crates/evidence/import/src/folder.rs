@@ -24,6 +24,8 @@ const MAX_SNIFFED: usize = 1000;
 const MAX_FILES: usize = 2000;
 /// Letters of the longest name of a kind that a message shows.
 const LONGEST_KIND: usize = 16;
+/// Sub-folders without an `exhibit.toml` in which evidence is looked for.
+const MAX_UNMARKED: usize = 100;
 
 /// An exhibit at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,7 @@ struct Listing {
 
 /// Looks at what a folder holds; at its sub-folders if it is not an exhibit itself.
 pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
-    let (inner, mut odd) = sub_folders(folder)?;
+    let SubFolders { marked: inner, unmarked, mut odd } = sub_folders(folder)?;
     match contents(folder)? {
         Ok(mut contents) => {
             let inner = inner.into_iter().map(|path| PassedOver {
@@ -88,6 +90,23 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
                     }
                 }
             }
+            // Files of other tools have no `exhibit.toml`; most folders without one hold nothing for us.
+            for path in unmarked {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let contents = match contents(&path) {
+                    Ok(Err(_)) => continue,
+                    Ok(Ok(contents)) => not_a_strangers(&path, folder).map(|()| contents),
+                    Err(error) => Err(error),
+                };
+                match contents {
+                    Ok(contents) => found.push(FoundExhibit { name, path, kind: contents.format.kind }),
+                    Err(error) => {
+                        odd.push(PassedOver { path, why: format!("is left out: {error}") });
+                        first_error.get_or_insert(error);
+                    }
+                }
+            }
+            found.sort_by(|a, b| a.path.cmp(&b.path));
             if found.is_empty() {
                 Err(first_error.unwrap_or(refusal))
             } else {
@@ -226,10 +245,20 @@ impl Listing {
     }
 }
 
-/// The sub-folders that are exhibits, by name: those with an `exhibit.toml`; and those of which it cannot be said.
-fn sub_folders(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PassedOver>), Error> {
+/// The sub-folders of a folder, by name.
+#[derive(Default)]
+struct SubFolders {
+    /// Those with an `exhibit.toml`.
+    marked: Vec<PathBuf>,
+    /// Those without one, the first of them.
+    unmarked: Vec<PathBuf>,
+    /// Those of which it cannot be said.
+    odd: Vec<PassedOver>,
+}
+
+fn sub_folders(folder: &Path) -> Result<SubFolders, Error> {
     let held = exhibit::Folder::open(folder).map_err(Error::held(folder))?;
-    let (mut found, mut odd) = (Vec::new(), Vec::new());
+    let mut of = SubFolders::default();
     for name in held.names().map_err(Error::held(folder))? {
         // A link could lead anywhere, also back.
         if !matches!(held.kind(&name), Ok(Some(EntryKind::Folder))) {
@@ -238,18 +267,23 @@ fn sub_folders(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PassedOver>), Error> 
         let path = folder.join(name);
         let toml = exhibit::Folder::open(&path).and_then(|inner| inner.kind(exhibit::FILE));
         let why = match toml {
-            Ok(None) => continue,
+            Ok(None) => {
+                if of.unmarked.len() < MAX_UNMARKED {
+                    of.unmarked.push(path);
+                }
+                continue;
+            }
             Ok(Some(EntryKind::File)) => {
-                found.push(path);
+                of.marked.push(path);
                 continue;
             }
             Ok(Some(kind)) => format!("is left out: its {} {}", exhibit::FILE, not_read(kind)),
             // Whether it is an exhibit cannot be seen: that is not the same as that it is none.
             Err(error) => format!("is left out: {error}"),
         };
-        odd.push(PassedOver { path, why });
+        of.odd.push(PassedOver { path, why });
     }
-    Ok((found, odd))
+    Ok(of)
 }
 
 impl Contents {

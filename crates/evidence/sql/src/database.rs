@@ -108,6 +108,14 @@ impl Database {
     ///
     /// A name that is there twice.
     pub fn open_files(files: Vec<(String, Arc<dyn Tables>)>) -> Result<Self, Error> {
+        Self::open_files_with(files, true)
+    }
+
+    /// As `open_files`, with a choice as in `open_with`.
+    pub(crate) fn open_files_with(
+        files: Vec<(String, Arc<dyn Tables>)>,
+        push_down: bool,
+    ) -> Result<Self, Error> {
         let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
         for (_, tables) in &files {
             let catalogue = tables.catalogue();
@@ -118,7 +126,7 @@ impl Database {
         let connection = connect()?;
         let specs = distinct(&catalogues);
         let parts = Parts::files(files).map_err(Error::FileTwice)?;
-        let source = TableSource { parts, specs, push_down: true, refusal: None };
+        let source = TableSource { parts, specs, push_down, refusal: None };
         create(&connection, "main", source)?;
         Self::guarded(connection, catalogues)
     }

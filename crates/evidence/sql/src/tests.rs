@@ -439,3 +439,38 @@ proptest! {
         }
     }
 }
+
+fn condition_on_file() -> impl Strategy<Value = String> {
+    let values = vec!["'a'", "'b'", "'A'", "'c'", "7", "NULL", "a.file", "x'61'"];
+    let operators = vec!["=", "<>", "<", ">=", "is", "is not", "in"];
+    (prop::sample::select(operators), prop::sample::select(values.clone()), prop::sample::select(values))
+        .prop_map(|(operator, value, other)| match operator {
+            "in" => format!("e.file in ({value}, {other})"),
+            operator => format!("e.file {operator} {value}"),
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn pushing_down_changes_no_answer_over_several_files(
+        one in rows(),
+        other in rows(),
+        mut conditions in prop::collection::vec(condition(), 0..3),
+        of_file in prop::collection::vec(condition_on_file(), 1..3),
+        join in prop::sample::select(vec![
+            "join allocations a on a.file = e.file and a.ts_ns = e.ts_ns",
+            "left join allocations a on a.stack = e.stack and a.file = e.file",
+            "join allocations a on a.type = e.provider",
+        ]),
+    ) {
+        conditions.extend(of_file);
+        let named = |name: &str, rows: &[_]| -> (String, Arc<dyn Tables>) { (name.to_owned(), Arc::new(random(rows))) };
+        let files = || vec![named("a", &one), named("b", &other), named("empty", &[])];
+        let pushed = Database::open_files_with(files(), true).unwrap();
+        let plain = Database::open_files_with(files(), false).unwrap();
+        let sql = format!("select e.file, e.rowid, a.file, a.rowid, e.ts_ns, a.bytes from events e {join} where {} \
+             order by e.ts_ns, e.rowid, a.rowid", conditions.join(" and "));
+        prop_assert_eq!(answer(&pushed, &sql), answer(&plain, &sql), "{}", sql);
+    }
+}

@@ -11,6 +11,7 @@ pub mod counters;
 pub mod diff;
 pub mod explain;
 pub mod exported;
+pub mod guide;
 pub mod help;
 mod markup;
 mod page;
