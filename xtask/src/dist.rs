@@ -20,8 +20,19 @@ pub(crate) struct Args {
     no_deb: bool,
 }
 
-/// Files of the project that belong to the program wherever it goes.
-const PAPERS: [&str; 5] = ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE-MIT", "LICENSE-APACHE"];
+/// Files of the project that belong to the program wherever it goes, with everything that the documents link to.
+const PAPERS: [&str; 10] = [
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "Containerfile",
+    "deny.toml",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "docs",
+];
 
 /// Completion scripts: the shell, and the name under which it looks for them.
 const COMPLETIONS: [(&str, &str); 3] =
@@ -84,7 +95,7 @@ fn pack(workspace: &Workspace, binary: &Utf8Path, dist: &Utf8Path, name: &str) -
     fs::create_dir_all(&folder)?;
     fs::copy(binary, folder.join("casebook"))?;
     for paper in PAPERS {
-        fs::copy(workspace.root.join(paper), folder.join(paper))
+        process::run(workspace.command("cp").arg("-r").arg(workspace.root.join(paper)).arg(&folder))
             .with_context(|| format!("cannot copy {paper}"))?;
     }
     process::run(

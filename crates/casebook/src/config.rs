@@ -61,6 +61,8 @@ fn settings(config: &Config) -> Vec<Setting> {
     ]
 }
 
+const COLOURS: &str = "auto";
+
 /// Colours may come from the environment too.
 fn colour_setting(config: &Config) -> Setting {
     let colours = config.colours.as_ref();
@@ -68,17 +70,20 @@ fn colour_setting(config: &Config) -> Setting {
         && let Some((variable, value)) = colours_of_environment()
     {
         let source = Source::Environment { variable };
-        return Setting { name: "colours", value: WrittenValue::Text(value.to_owned()), source };
+        let value = Some(WrittenValue::Text(value.to_owned()));
+        return Setting { name: "colours", value, default: COLOURS, source };
     }
-    setting("colours", colours, "auto")
+    setting("colours", colours, COLOURS)
 }
 
 /// A setting that applies.
 #[derive(Debug, Serialize)]
 struct Setting {
     name: &'static str,
-    /// That of the file as it is written, else a text.
-    value: WrittenValue,
+    /// That of the file or the environment.
+    value: Option<WrittenValue>,
+    /// What applies without one, in words.
+    default: &'static str,
     #[serde(flatten)]
     source: Source,
 }
@@ -92,13 +97,9 @@ enum Source {
     Environment { variable: &'static str },
 }
 
-fn setting<T>(name: &'static str, given: Option<&Given<T>>, default: &str) -> Setting {
-    match given {
-        Some(given) => {
-            Setting { name, value: given.written.clone(), source: Source::File { line: given.line } }
-        }
-        None => Setting { name, value: WrittenValue::Text(default.to_owned()), source: Source::Default },
-    }
+fn setting<T>(name: &'static str, given: Option<&Given<T>>, default: &'static str) -> Setting {
+    let source = given.map_or(Source::Default, |given| Source::File { line: given.line });
+    Setting { name, value: given.map(|given| given.written.clone()), default, source }
 }
 
 /// The variable that decides about colours, and what it says. The rules are those of `anstream`, which prints them.
@@ -111,6 +112,14 @@ fn colours_of_environment() -> Option<(&'static str, &'static str)> {
         Some(("CLICOLOR_FORCE", "always"))
     } else {
         is_zero("CLICOLOR").then_some(("CLICOLOR", "never"))
+    }
+}
+
+/// `CLICOLOR_FORCE=0` forces nothing; `anstream` takes any value for yes.
+pub(crate) fn leave_colours_unforced() {
+    let is_zero = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value == "0");
+    if is_zero && !terminal::is_stdout() && anstream::ColorChoice::global() == anstream::ColorChoice::Auto {
+        anstream::ColorChoice::Never.write_global();
     }
 }
 
@@ -131,14 +140,16 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     }
     let heading = match (&file, config.exists) {
         (Some(file), true) => file.clone(),
-        (Some(file), false) => format!("{file} (does not exist; `casebook config --help` shows an example)"),
+        (Some(file), false) => {
+            format!("{file} (does not exist or may not be read; `casebook config --help` shows an example)")
+        }
         (None, _) => "no configuration: neither XDG_CONFIG_HOME nor HOME is set".to_owned(),
     };
     let rows: Vec<text::settings::Row> = settings
         .into_iter()
-        .map(|Setting { name, value, source }| text::settings::Row {
+        .map(|Setting { name, value, default, source }| text::settings::Row {
             name,
-            value: value.to_string(),
+            value: value.map_or_else(|| default.to_owned(), |value| value.to_string()),
             source: match source {
                 Source::Default => "default".to_owned(),
                 Source::File { line } => format!("line {line}"),

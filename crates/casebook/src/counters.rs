@@ -96,7 +96,7 @@ pub(crate) struct Args {
     /// How to print [default: text on a terminal, else csv]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write the rows to a file as they come: as JSON if its name ends in .json, .jsonl or .ndjson, else as CSV
+    /// Write the rows to a file as they come, in place of what is there: as JSON if its name ends in .json, .jsonl or .ndjson, else as CSV
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -212,6 +212,7 @@ impl Output {
         };
         if let Some(path) = args.file() {
             let waiting = Waiting::for_reader(path)?;
+            crate::reading::ensure_not_recording(path)?;
             let out = exhibit::create_growing(path, args.size.rules(args.outputs))?;
             drop(waiting);
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);

@@ -59,7 +59,7 @@ struct Bundled {
 const BUNDLED: [Bundled; 4] = [
     Bundled {
         name: "starvation",
-        title: "A service that answers no requests, on an idle machine",
+        title: "A service that answers slowly, on an idle machine",
         about: "100 clients call a handler that waits for its own asynchronous work with .Result. \
                 Look at the waiting threads, and at the queue.",
         views: &[
@@ -143,7 +143,8 @@ fn print_verdict(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<(
     let took = now().duration_since(begun).as_secs_f64();
     let verdict = pages.explanation().verdict.as_ref().map_or("", |verdict| &verdict.text);
     let verdict = text::printable(verdict);
-    Ok(terminal::print(&format!("{title} ({events} events, {took:.1} s)\n  {verdict}\n\n"))?)
+    let events = report::unit::show(base::number::count(events), "");
+    Ok(terminal::print_sentences(&format!("{title} ({events} events, {took:.1} s)\n  {verdict}\n\n"))?)
 }
 
 /// Builds every page, and fails if one cannot be built.
@@ -158,8 +159,9 @@ fn build_once(tour: &Tour) -> anyhow::Result<ExitCode> {
     }
     let took = now().duration_since(begun).as_secs_f64();
     let pages = addresses.len();
-    terminal::print(&format!(
-        "{pages} pages, {bytes} bytes, built in {took:.1} s. Without --once they are served.\n"
+    let megabytes = report::unit::show(base::number::count(bytes), "B");
+    terminal::print_sentences(&format!(
+        "{pages} pages, {megabytes}, built in {took:.1} s. Without --once they are served.\n"
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -170,14 +172,19 @@ fn chosen_process() -> anyhow::Result<Option<u32>> {
     if live.is_empty() {
         return Ok(None);
     }
+    if !std::io::stdin().is_terminal() {
+        let names: Vec<String> =
+            live.iter().take(OFFERED).map(|row| format!("{} ({})", row.name, row.pid)).collect();
+        terminal::say(&format!(
+            "running now: {}; to record one of them too: casebook demo -p PID",
+            names.join(", ")
+        ));
+        return Ok(None);
+    }
     let mut out = terminal::stderr();
     writeln!(out, "Running now:")?;
     for (number, row) in live.iter().take(OFFERED).enumerate() {
         writeln!(out, "  {}  {} ({})", number + 1, text::printable(&row.name), row.pid)?;
-    }
-    if !std::io::stdin().is_terminal() {
-        writeln!(out, "To record one of them too: casebook demo -p PID")?;
-        return Ok(None);
     }
     write!(
         out,

@@ -37,7 +37,7 @@ In a script, this exits with 1 unless the verdict is healthy:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[command(
-    override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules\n       casebook explain --rule <ID>"
+    override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules\n       casebook explain --rule <IDS>"
 )]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
@@ -60,10 +60,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     mine: mine::Mine,
     /// Print how each rule decides, as Markdown unless to a terminal; needs no FILE
-    #[arg(long, conflicts_with_all = ["file", "fail_on", "figures", "topic", "format"])]
+    #[arg(long, conflicts_with_all = ["file", "fail_on", "figures", "topic", "format", "pid", "my"])]
     rules: bool,
-    /// Print how one rule decides, such as sync-over-async (repeatable); needs no FILE
-    #[arg(long, value_name = "ID", conflicts_with_all = ["fail_on", "figures", "topic", "format", "file", "rules"], value_parser = rule_ids(), hide_possible_values = true)]
+    /// Print how one rule decides, such as sync-over-async; several with commas; needs no FILE
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["fail_on", "figures", "topic", "format", "file", "rules", "pid", "my"], value_parser = rule_ids(), hide_possible_values = true)]
     rule: Vec<String>,
 }
 
@@ -151,32 +151,33 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         evidence.exhibit().file,
         evidence.kind().title()
     );
-    let detail = if args.figures { Detail::Full } else { Detail::Short };
+    let printed = print(args, &evidence, &explanation, &topics);
+    // Whoever has read enough, as `head` does, still learns the answer.
+    printed.or_else(|error| if terminal::is_broken_pipe(&error) { Ok(()) } else { Err(error) })?;
+    let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn print(args: &Args, evidence: &Evidence, explanation: &Explanation, topics: &[Topic]) -> Result<()> {
+    let (detail, width) = (if args.figures { Detail::Full } else { Detail::Short }, terminal::width());
     match args.format {
-        Format::Markdown => terminal::print(&text::explain::markdown(&explanation, &topics, args.figures))?,
+        Format::Markdown => terminal::print(&text::explain::markdown(explanation, topics, args.figures))?,
         Format::Json => {
-            let mut document = text::explain::document(&evidence, &explanation);
+            let mut document = text::explain::document(evidence, explanation);
             if !topics.is_empty() {
-                document["topics"] = text::topics::json(&topics);
+                document["topics"] = text::topics::json(topics);
             }
             print_json(&document)?;
         }
+        Format::Text if topics.is_empty() => {
+            terminal::print(&text::explain::page(explanation, detail, width))?;
+        }
         Format::Text => {
-            let page = if topics.is_empty() {
-                text::explain::page(&explanation, detail, terminal::width())
-            } else {
-                text::topics::page(
-                    &explanation.heading,
-                    explanation.verdict.as_ref(),
-                    &topics,
-                    terminal::width(),
-                )
-            };
-            terminal::print(&page)?;
+            let verdict = explanation.verdict.as_ref();
+            terminal::print(&text::topics::page(&explanation.heading, verdict, topics, width))?;
         }
     }
-    let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));
-    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(())
 }
 
 /// The explanation of an exhibit of any kind, and the requested topics.

@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: To,
-    /// The file to write, which appears when it is complete; for csv and parquet a folder; - is standard output [default:
+    /// The file to write, which appears when it is complete and replaces one that is there; for csv and parquet a folder; - is standard output [default:
     /// the recording's name and the format's ending, in the current folder]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -108,6 +108,7 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     };
     if !stdout {
         reading::ensure_not_read(&output, std::iter::once(args.file.as_path()))?;
+        reading::ensure_not_recording(&output)?;
     }
     args.csv.ensure_csv(to == To::Csv)?;
     ensure!(

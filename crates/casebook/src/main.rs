@@ -108,6 +108,7 @@ fn run() -> ExitCode {
     if let Ok(config) = &config {
         config.apply_colours();
     }
+    config::leave_colours_unforced();
     let mut program = help::fitted(number::negative_is_a_value(Args::command()), terminal::width());
     let parsed = program.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|parsed| Args::from_arg_matches(&parsed));
@@ -120,7 +121,7 @@ fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         // The reader of our output has closed it, as in `casebook … | head`: not a failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::say_failure(&format!("{error:#}"));
             ExitCode::from(2)
@@ -168,16 +169,13 @@ fn without_misleading_tip(mut error: clap::Error) -> clap::Error {
 fn not_parsed(error: &clap::Error) -> ExitCode {
     let steers = std::env::args_os().any(|word| word.to_string_lossy().contains(base::steering::steers));
     if !steers {
+        if error.use_stderr() {
+            terminal::say_wrong_arguments(&error.render().ansi().to_string());
+            return ExitCode::from(2);
+        }
         error.exit();
     }
     // Printed without colours: their sequences look the same as those in a name.
     drop(terminal::stderr().write_all(error.to_string().as_bytes()));
     ExitCode::from(2)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>();
-        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    })
 }

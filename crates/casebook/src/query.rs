@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use sources::Opened;
 use sql::{Database, Limits, QueryOptions, output};
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,7 +59,7 @@ pub(crate) struct Args {
     /// JSON only: write each row as an object with the names of the columns, instead of as an array
     #[arg(long)]
     objects: bool,
-    /// Write to a file, which appears when it is complete; - is standard output
+    /// Write to a file, which appears when it is complete and replaces one that is there; - is standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -116,9 +117,11 @@ const TABLE_ROWS: usize = 100_000;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
+    let is_piped =
+        args.output.is_some() && !(args.output.as_deref().is_some_and(is_stdout) && terminal::is_stdout());
     ensure!(
-        format != Format::Parquet || args.output.is_some(),
-        "parquet is a binary format, which cannot be printed: add -o FILE"
+        format != Format::Parquet || is_piped,
+        "parquet is a binary format, which a terminal cannot show: add -o FILE"
     );
     args.csv.ensure_csv(format == Format::Csv)?;
     ensure!(
@@ -131,17 +134,23 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
         reading::ensure_not_read(output, sources.paths())?;
-        if args.format.is_none() {
-            ensure_not_recording(output)?;
-        }
+        reading::ensure_not_recording(output)?;
+        let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        ensure!(
+            args.format.is_some() || !["zst", "gz", "zip"].contains(&ending),
+            "rows are not written as .{ending}: expected a name that ends in .csv, .json, .ndjson or .parquet, or --format"
+        );
+        let own = args.file.as_deref().filter(|file| exhibit::same_file(file, output));
+        ensure!(own.is_none(), "{} is the SQL that is read here: choose another file", output.display());
     }
     let found = sources.found()?;
-    let payloads =
-        found.tables_used(sql)?.iter().any(|(table, column)| table == "events" && column == "fields");
+    let used = found.tables_used(sql)?;
+    let payloads = used.iter().any(|(table, column)| table == "events" && column == "fields");
     let opened = found.open(payloads, args.whose.or_all())?;
     for Opened { evidence, .. } in &opened {
         reading::warn_of_losses(evidence);
     }
+    say_which_are_empty(&used, &opened);
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Text && !args.all).then_some(TABLE_ROWS));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
@@ -168,9 +177,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says which tables of a query have no rows anywhere, since an answer without rows does not say why.
+fn say_which_are_empty(used: &[(String, String)], opened: &[Opened]) {
+    let names: BTreeSet<&str> = used.iter().map(|(table, _)| table.as_str()).collect();
+    for name in names {
+        let of_one =
+            |of: &Opened| of.evidence.tables().table(name).map(|table| (table.rows, table.spec.about));
+        let found: Vec<(usize, &str)> = opened.iter().filter_map(of_one).collect();
+        if found.iter().all(|(rows, _)| *rows == 0)
+            && let Some((_, about)) = found.first()
+        {
+            terminal::say(&format!("the table {name} is empty here. It holds: {about}"));
+        }
+    }
+}
+
 /// The format by the ending of the file's name.
 fn format_of(output: Option<&Path>) -> Format {
-    match output.and_then(Path::extension).and_then(|ending| ending.to_str()) {
+    let ending = output.and_then(Path::extension).map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
         Some("json") => Format::Json,
         Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("csv") => Format::Csv,
@@ -179,20 +204,9 @@ fn format_of(output: Option<&Path>) -> Format {
     }
 }
 
-/// Refuses a name under which a table would pass for a recording.
-fn ensure_not_recording(output: &Path) -> Result<()> {
-    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    ensure!(
-        !["nettrace", "zst", "gz", "zip"].contains(&ending),
-        "rows are not written as .{ending}: expected a name that ends in .csv, .json, .ndjson or .parquet, or --format"
-    );
-    Ok(())
-}
-
 /// The width of a table, in characters. A file or a pipe takes lines of any length.
 fn table_width() -> usize {
-    const WIDE_TERMINAL: usize = 200;
-    if terminal::is_stdout() { WIDE_TERMINAL } else { usize::MAX }
+    if terminal::is_stdout() { terminal::columns().unwrap_or(usize::MAX) } else { usize::MAX }
 }
 
 /// When the only exhibit began, in microseconds since 1970. Parquet then has calendar times too.

@@ -92,6 +92,18 @@ pub(crate) fn ensure_not_read<'a>(
     Ok(())
 }
 
+/// Refuses to write under a name that only recordings have: it would replace one, or pass for one.
+pub(crate) fn ensure_not_recording(output: &Path) -> anyhow::Result<()> {
+    let name = output.to_string_lossy().to_ascii_lowercase();
+    let bare = [".zst", ".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    anyhow::ensure!(
+        ![".nettrace", ".netperf"].iter().any(|ending| bare.ends_with(ending)),
+        "{} has the name of a recording: choose another one",
+        output.display()
+    );
+    Ok(())
+}
+
 /// Opens an exhibit of any kind. Payloads take much memory, and only `events.fields` needs them.
 pub(crate) fn open(path: &Path, payloads: bool, process: ProcessChoice) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
@@ -110,7 +122,7 @@ pub(crate) fn open(path: &Path, payloads: bool, process: ProcessChoice) -> anyho
 pub(crate) fn warn_of_losses(evidence: &Evidence) {
     let has_lost_events = matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0);
     let what = if evidence.lost().is_damaged() {
-        "is damaged"
+        "is damaged, or parts of it were left out"
     } else if has_lost_events {
         "has lost events"
     } else {

@@ -45,7 +45,7 @@ Examples:
 Profiles, and how much of its throughput each costs a service that uses all its \
 CPU cores (others pay less):
   default    5 %  what most questions need: events, and samples in short bursts
-  light      3 %  GC, locks, exceptions, thread pool, counters; no samples
+  light      3 %  GC, locks, exceptions, thread pool, counters; no samples, so most checks cannot run
   cpu       23 %  continuous samples, to find methods that use little CPU
   requests  18 %  each request and each call that it makes, samples in bursts
   logs      30 %  the same, and every log line
@@ -183,6 +183,10 @@ fn run_as(args: &Args) -> anyhow::Result<ExitCode> {
     let stop_on = args.stop_on.as_deref().map(EventName::parse).transpose()?;
     // A mistake in -o shows before a process is looked for or a program is started.
     if let Some(out) = &args.output {
+        anyhow::ensure!(
+            !crate::outputs::is_stdout(out),
+            "a recording is not written to standard output: name a folder, or a file that ends in .nettrace"
+        );
         recorder::check_place(out, OutputShape::of(out), args.force, args.outputs.rules())?;
     }
     let interrupt = Interrupt::catch()?;

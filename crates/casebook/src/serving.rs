@@ -86,7 +86,7 @@ fn say_how_to_enter(links: &LinkMaker, is_handed: bool, place: SocketAddrV4) -> 
         enter::on_enter(move || print_link(&links, "works once"))
     };
     match (is_handed, is_asked) {
-        (true, true) => Ok(terminal::print(&format!(
+        (true, true) => Ok(terminal::print_sentences(&format!(
             "The pages open in the browser, at {place}   (Enter prints a link for another one, Ctrl-C ends it)\n"
         ))?),
         (false, true) => print_link(links, "works once; Enter prints another, Ctrl-C ends it"),
@@ -94,7 +94,7 @@ fn say_how_to_enter(links: &LinkMaker, is_handed: bool, place: SocketAddrV4) -> 
     }?;
     let is_far = !is_handed && std::env::var_os("SSH_CONNECTION").is_some();
     if is_far {
-        terminal::print(&tunnel(place))?;
+        terminal::print_sentences(&tunnel(place))?;
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ fn tunnel(place: SocketAddrV4) -> String {
 
 /// Prints a new link.
 fn print_link(links: &LinkMaker, note: &str) -> anyhow::Result<()> {
-    Ok(terminal::print(&format!("Open {}   ({note})\n", links.url()?))?)
+    Ok(terminal::print_sentences(&format!("Open {}   ({note})\n", links.url()?))?)
 }
 
 #[cfg(test)]

@@ -84,9 +84,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stacks = last_stacks(&recording);
     if stacks.threads.is_empty() {
         bail!(
-            "the sampler saw no managed thread within {} s: the runtime is paused (a GC that does not end, or a \
+            "the sampler saw no managed thread within {:?}: the runtime is paused (a GC that does not end, or a \
              debugger), or it has no sampler (Native AOT)",
-            args.timeout.as_secs()
+            args.timeout
         );
     }
     match args.format {
@@ -117,7 +117,7 @@ fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Resul
         stopping.iter_mut().try_for_each(Stopping::check)?;
         if deadline.is_past() {
             // The stacks come first, so they may be there without the names. Dropping the session ends it.
-            ensure!(bytes > 0, "the runtime sent nothing within {} s: it is stopped", limit.as_secs());
+            ensure!(bytes > 0, "the runtime sent nothing within {limit:?}: it is stopped");
             terminal::say("not all names of methods arrived in time: some are missing");
             break;
         }

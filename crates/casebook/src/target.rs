@@ -192,16 +192,16 @@ fn ensure_unique(
     command_line: &dyn Fn(u32) -> String,
 ) -> anyhow::Result<()> {
     if let [first, _, ..] = pids {
-        let shown: String =
-            pids.iter().take(MAX_NAMED).map(|&pid| format!("\n  {pid}  {}", command_line(pid))).collect();
-        let more = match pids.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!("\n  … {more} more: see `casebook ps --all`"),
-        };
-        bail!(
-            "{} processes are named {name}; choose one by its number, such as -p {first}{shown}{more}",
+        let mut lines = vec![format!(
+            "{} processes are named {name}; choose one by its number, such as -p {first}",
             pids.len()
-        );
+        )];
+        lines.extend(pids.iter().take(MAX_NAMED).map(|&pid| format!("{pid}  {}", command_line(pid))));
+        let more = pids.len().saturating_sub(MAX_NAMED);
+        if more > 0 {
+            lines.push(format!("… {more} more: see `casebook ps --all`"));
+        }
+        bail!("{}", lines.join("\n  "));
     }
     // A process that was not asked may have the name too.
     if !unasked.is_empty() {

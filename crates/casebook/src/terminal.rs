@@ -56,9 +56,9 @@ pub(crate) fn is_stdout() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether standard error is a terminal.
+/// Whether standard error is a terminal on which a line can be rewritten.
 pub(crate) fn is_stderr() -> bool {
-    std::io::stderr().is_terminal()
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// Prints a text for people on standard output, at once.
@@ -68,7 +68,21 @@ pub(crate) fn print(text: &str) -> Result<()> {
     out.flush()
 }
 
-/// Prints a sentence as one line on standard error, in place of a line of progress.
+/// Prints sentences for people on standard output, broken at blanks if it is a terminal.
+pub(crate) fn print_sentences(text: &str) -> Result<()> {
+    let columns = terminal_size::terminal_size_of(std::io::stdout());
+    print(&(fitted(text, columns) + "\n"))
+}
+
+/// A text in lines as wide as a terminal; as it is if there is none.
+fn fitted(text: &str, size: Option<(terminal_size::Width, terminal_size::Height)>) -> String {
+    match size.map(|(width, _)| usize::from(width.0)).filter(|columns| *columns > 0) {
+        Some(columns) => text::guide::message(text, columns),
+        None => text.strip_suffix('\n').unwrap_or(text).to_owned(),
+    }
+}
+
+/// Prints a sentence on standard error, in place of a line of progress: on a terminal in lines that fit, else as one.
 pub(crate) fn say(text: &str) {
     put(&Event::Message { text }, text);
 }
@@ -83,8 +97,20 @@ fn put(event: &Event<'_>, text: &str) {
         return put_event(event);
     }
     clear_progress();
+    // Lines of a list are indented; any other line end is part of a name.
+    let lines: Vec<_> = text.split("\n  ").map(printable).collect();
     // An error of standard error cannot be reported anywhere.
-    drop(writeln!(stderr(), "casebook: {}", printable(text)));
+    let line = fitted(
+        &format!("casebook: {}", lines.join("\n  ")),
+        terminal_size::terminal_size_of(std::io::stderr()),
+    );
+    drop(writeln!(stderr(), "{line}"));
+}
+
+/// Prints what is wrong with the arguments, which may have colours.
+pub(crate) fn say_wrong_arguments(text: &str) {
+    let text = fitted(text, terminal_size::terminal_size_of(std::io::stderr()));
+    drop(writeln!(stderr(), "{text}"));
 }
 
 /// Prints lines that are fitted to a width below a sentence on standard error, each with its colours.
@@ -123,6 +149,14 @@ fn rewrite(line: &str) {
     let columns = terminal_size::terminal_size_of(&out).map_or(usize::MAX, |(width, _)| usize::from(width.0));
     let line: String = printable(line).chars().take(columns.max(2) - 1).collect();
     drop(write!(out, "\r\x1b[K{line}").and_then(|()| out.flush()));
+}
+
+/// Whether the reader of our output has closed it, as `head` does.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// A text for a page on the terminal, without its colours if the user has switched them off.

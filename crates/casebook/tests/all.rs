@@ -60,7 +60,7 @@ fn all_rows_of_a_query_are_printed() {
     let file = recording("net8.nettrace.zst");
     let few = printed(&["query", &file, sql]);
     assert_eq!(few.lines().count(), 2 + 100_000 + 1);
-    assert!(few.ends_with("… and more rows: raise --limit, or add --all\n"));
+    assert!(few.ends_with("… and more rows: raise --limit, or use --all instead\n"));
     let all = printed(&["query", &file, sql, "--all"]);
     assert_eq!(all.lines().count(), 2 + 100_010);
     assert!(refused(&["query", &file, sql, "--all", "--limit", "3"]).contains("cannot be used with"));

@@ -78,7 +78,7 @@ fn a_list_describes_what_fits_and_a_single_word_is_only_inserted() {
     let listed = offered_in(Path::new("/"), LIST, &["casebook", "record", "--profile", ""]);
     assert_eq!(
         listed[1],
-        "light     (costs 3 %: collections, locks, exceptions, thread pool, counters; no samples)"
+        "light     (costs 3 %: collections, locks, exceptions, pool, counters; no samples, so few checks)"
     );
     assert!(listed.len() == 6 && listed.iter().all(|line| line.chars().count() < 100), "{listed:?}");
     assert_eq!(offered_in(Path::new("/"), LIST, &["casebook", "record", "--profile", "lig"]), ["light"]);

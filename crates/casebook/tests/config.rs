@@ -6,6 +6,7 @@ mod program;
 
 use program::said;
 use serde_json::Value;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Output;
 
@@ -40,7 +41,7 @@ fn the_command_shows_each_setting_and_where_it_comes_from() {
         (all["exists"].as_bool().unwrap(), found)
     };
     let (exists, colours) = setting(None, "colours", &[]);
-    assert!(!exists && colours["value"] == "auto" && colours["source"] == "default", "{colours}");
+    assert!(!exists && colours["value"].is_null() && colours["default"] == "auto", "{colours}");
     let (exists, colours) = setting(Some("my = []\n"), "colours", &[("NO_COLOR", "1")]);
     assert!(exists && colours["value"] == "never" && colours["variable"] == "NO_COLOR", "{colours}");
     let text = "colours = \"always\"\n[record]\nduration = 30\n";
@@ -52,6 +53,20 @@ fn the_command_shows_each_setting_and_where_it_comes_from() {
     assert_eq!(my["value"], serde_json::json!(["A.*", "B.*"]));
     let shown = String::from_utf8(run(home.path(), None, &["config"], &[]).stdout).unwrap();
     assert!(shown.contains("config.toml") && shown.contains("record.duration"), "{shown}");
+}
+
+#[test]
+fn a_home_that_may_not_be_entered_is_one_without_a_configuration() {
+    const NOBODY: u32 = 65534;
+    let test = "a_home_that_may_not_be_entered_is_one_without_a_configuration";
+    // The folder is ours alone.
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program::casebook();
+    command.arg("config").env_remove("XDG_CONFIG_HOME").env("HOME", home.path()).uid(NOBODY).gid(NOBODY);
+    match command.current_dir("/").output() {
+        Ok(output) => assert!(output.status.success(), "{}", said(&output)),
+        Err(_) => base::ground::skip(test, "only root acts for others, if they may start the program"),
+    }
 }
 
 #[test]

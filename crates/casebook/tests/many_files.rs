@@ -104,6 +104,10 @@ fn files_that_cannot_be_read_or_are_not_there_are_errors_and_a_damaged_one_is_na
     std::os::unix::fs::symlink(&a, path("link.zst")).unwrap();
     assert!(refused(&["query", &a, &path("link.zst"), sql]).contains("is named twice"));
     assert!(refused(&["query", &a, &format!("b={b}"), sql]).contains("expected NAME=FILE"));
+    std::fs::create_dir(path("in")).unwrap();
+    std::fs::copy(&a, path("in/a.nettrace.zst")).unwrap();
+    assert!(refused(&["query", &path("in"), &path("in/a.nettrace.zst"), sql]).contains("is named twice"));
+    std::fs::remove_dir_all(path("in")).unwrap();
     assert!(refused(&["query", sql, &a, &b]).contains("swapped"));
     std::fs::write(path("c.nettrace"), "no recording").unwrap();
     assert!(refused(&["query", &path("*.nettrace*"), sql]).contains("c.nettrace"));

@@ -284,11 +284,54 @@ fn an_export_says_what_it_left_out_as_a_table_and_as_json() {
 fn rows_are_not_written_under_the_name_of_a_recording() {
     let folder = tempfile::tempdir().unwrap();
     let net8 = fixture("net8.nettrace.zst");
-    for name in ["out.nettrace", "out.nettrace.zst", "out.gz"] {
+    let net8 = net8.to_str().unwrap();
+    for name in ["out.nettrace", "out.NETTRACE.zst", "out.gz"] {
         let out = folder.path().join(name);
-        let why = refused(&["query", net8.to_str().unwrap(), "select 1", "-o", out.to_str().unwrap()]);
-        assert!(why.contains("expected a name that ends in .csv") && !out.exists(), "{why}");
+        let why = refused(&["query", net8, "select 1", "-o", out.to_str().unwrap()]);
+        let expected = if name == "out.gz" { "a name that ends in .csv" } else { "the name of a recording" };
+        assert!(why.contains(expected) && !out.exists(), "{why}");
     }
+    let out = folder.path().join("out.nettrace.gz");
+    let why = refused(&["export", net8, "--to", "pprof", "-o", out.to_str().unwrap()]);
+    assert!(why.contains("the name of a recording") && !out.exists(), "{why}");
+    let sql = folder.path().join("own.sql");
+    std::fs::write(&sql, "select 1").unwrap();
+    let why = refused(&["query", net8, "--file", sql.to_str().unwrap(), "-o", sql.to_str().unwrap()]);
+    assert!(why.contains("is the SQL that is read here"), "{why}");
+}
+
+#[test]
+fn a_reader_who_stops_early_does_not_turn_a_finding_into_an_all_clear() {
+    let starvation = fixture("starvation.nettrace.zst");
+    for format in ["text", "json", "markdown"] {
+        let mut command = casebook();
+        command.arg("explain").arg(&starvation).args(["--fail-on", "warning", "--format", format]);
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{format}");
+    }
+}
+
+#[test]
+fn a_table_without_rows_is_named_with_what_it_needs() {
+    let lock = fixture("starvation.nettrace.zst");
+    let sql = "select count(*) as n from logs";
+    let output = casebook().arg("query").arg(&lock).arg(sql).output().unwrap();
+    assert!(
+        said(&output).contains("the table logs is empty here") && said(&output).contains("--profile logs")
+    );
+    let sql = "select count(*) as n from samples where thread = -1";
+    let output = casebook().arg("query").arg(&lock).arg(sql).output().unwrap();
+    assert_eq!(said(&output), "");
+}
+
+#[test]
+fn sql_without_quotes_and_a_recording_to_standard_output_are_explained() {
+    let lock = fixture("starvation.nettrace.zst");
+    let why = refused(&["query", lock.to_str().unwrap(), "select", "1"]);
+    assert!(why.contains("put it in quotes"), "{why}");
+    let why = refused(&["record", "-o", "-", "-p", "1"]);
+    assert!(why.contains("not written to standard output"), "{why}");
 }
 
 #[test]

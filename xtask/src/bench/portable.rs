@@ -16,8 +16,11 @@ pub(crate) fn portable(workspace: &Workspace) -> Result<()> {
     process::run(&mut workspace.cargo("build --release --locked --quiet --package casebook"))?;
     let mut build = workspace.cargo("build --release --locked --quiet --package casebook --target");
     process::run(build.arg(TARGET))?;
-    let (dynamic, fixed) = (workspace.release_binary(), workspace.target.join(TARGET).join("release/casebook"));
-    println!("# portable: `casebook tables` by the static program beside the dynamic one, {ROUNDS} pairs in turn");
+    let (dynamic, fixed) =
+        (workspace.release_binary(), workspace.target.join(TARGET).join("release/casebook"));
+    println!(
+        "# portable: `casebook tables` by the static program beside the dynamic one, {ROUNDS} pairs in turn"
+    );
     println!("{:<16} {:>6} {:>10} {:>10} {:>8}", "", "MB", "dynamic s", "static s", "ratio");
     for (name, path) in recordings(workspace)? {
         let mut pairs = Vec::new();

@@ -106,7 +106,7 @@ impl Profile {
     pub fn about(self) -> &'static str {
         match self {
             Self::Default => "what most questions need: events all the time, samples in bursts",
-            Self::Light => "collections, locks, exceptions, thread pool, counters; no samples",
+            Self::Light => "collections, locks, exceptions, pool, counters; no samples, so few checks",
             Self::Cpu => "samples all the time, for methods that take little",
             Self::Requests => "each request and each call that it makes, with samples in bursts",
             Self::Logs => "requests, and every log line",

@@ -79,7 +79,26 @@ fn joined(words: &[OsString]) -> Vec<OsString> {
     words.iter().filter(|word| *word != "=").cloned().collect()
 }
 
-fn fitting(program: clap::Command, words: Vec<OsString>) -> Fitting {
+/// What fits. `--option=value` is completed as the two words that it means.
+fn fitting(program: clap::Command, mut words: Vec<OsString>) -> Fitting {
+    let both = words
+        .last()
+        .and_then(|word| word.to_str()?.split_once('='))
+        .filter(|(name, _)| name.starts_with("--"));
+    let Some((option, value)) = both.map(|(option, value)| (option.to_owned(), value.to_owned())) else {
+        return fitting_word(program, words);
+    };
+    words.pop();
+    words.extend([OsString::from(&option), OsString::from(value)]);
+    match fitting_word(program, words) {
+        Fitting::Words(found) => Fitting::Words(
+            found.into_iter().map(|word| Word { text: format!("{option}={}", word.text), ..word }).collect(),
+        ),
+        paths @ Fitting::Paths(_) => paths,
+    }
+}
+
+fn fitting_word(program: clap::Command, words: Vec<OsString>) -> Fitting {
     let Some(last) = words.last().cloned() else { return Fitting::Words(Vec::new()) };
     let (at, is_behind_dashes) =
         (words.len().saturating_sub(1), words.iter().rev().skip(1).any(|word| word == "--"));
@@ -177,6 +196,17 @@ mod tests {
         // What the user has typed is theirs.
         check("select * from gc", "select * from g", &["select * from gc"]);
         check("select * from $(x)", "select * from ", &[]);
+    }
+
+    #[test]
+    fn an_option_and_its_value_in_one_word_are_completed_as_two() {
+        let format = Arg::new("format").long("format").value_parser(["text", "json"]);
+        let file = Arg::new("file").add(ArgValueCandidates::new(|| vec![CompletionCandidate::new("a-file")]));
+        let program = Command::new("casebook").disable_help_flag(true).arg(format).arg(file);
+        let Fitting::Words(words) = fitting(program, vec!["casebook".into(), "--format=j".into()]) else {
+            panic!("paths")
+        };
+        assert_eq!(words.into_iter().map(|word| word.text).collect::<Vec<_>>(), ["--format=json"]);
     }
 
     #[test]

@@ -62,7 +62,13 @@ fn place(shell: Shell, home: &Path, variable: &dyn Fn(&str) -> Option<OsString>)
     };
     let data = || base("XDG_DATA_HOME", ".local/share");
     match shell {
-        Shell::Bash => Ok(data().join("bash-completion/completions/casebook")),
+        Shell::Bash => {
+            // One folder, or several of which the first comes first.
+            let named = variable("BASH_COMPLETION_USER_DIR");
+            let first = named.as_deref().and_then(|named| std::env::split_paths(named).next());
+            let folder = first.filter(|path| path.is_absolute());
+            Ok(folder.unwrap_or_else(|| data().join("bash-completion")).join("completions/casebook"))
+        }
         Shell::Zsh => Ok(data().join("zsh/site-functions/_casebook")),
         Shell::Fish => Ok(base("XDG_CONFIG_HOME", ".config").join("fish/completions/casebook.fish")),
         other => bail!("where {other} looks for completions is not known"),
@@ -102,16 +108,16 @@ fn write(path: &Path, script: &str, rules: Rules) -> Result<bool> {
 
 /// What the user has to do next.
 fn next(shell: Shell, path: &Path) -> Vec<String> {
-    let shown = path.display();
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
     match shell {
         Shell::Bash => {
-            vec![format!("start a new shell (with the package bash-completion), or: source '{shown}'")]
+            vec![format!("start a new shell (with the package bash-completion), or: source {}", quoted(path))]
         }
         Shell::Zsh => {
-            let folder = path.parent().unwrap_or(path).display();
+            let folder = quoted(path.parent().unwrap_or(path));
             vec![
                 "start a new shell; if it does not complete, add these lines to ~/.zshrc:".to_owned(),
-                format!("  fpath=('{folder}' $fpath)"),
+                format!("  fpath=({folder} $fpath)"),
                 "  autoload -Uz compinit && compinit".to_owned(),
             ]
         }

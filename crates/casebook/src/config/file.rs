@@ -68,6 +68,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Config>> {
     let name = || path.display().to_string();
     // Looked at first: opening a pipe would wait for its writer.
     let known = match std::fs::metadata(path) {
+        // A home that may not be entered is that of another user, from whom the variable was taken over.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(None),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             // A link whose target is missing was meant to lead to settings.
             ensure!(path.symlink_metadata().is_err(), "{}: the link leads nowhere", path.display());
@@ -134,7 +136,7 @@ impl Source<'_> {
         let read = |written: Spanned<Word>| {
             let at = written.span().start;
             let written = match written.into_inner() {
-                Word::Text(text) => WrittenValue::Text(text),
+                Word::Text(text) => text.parse().map_or(WrittenValue::Text(text), WrittenValue::Number),
                 Word::Number(number) => WrittenValue::Number(number),
             };
             let value =

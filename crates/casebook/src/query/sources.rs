@@ -37,21 +37,28 @@ impl Sources {
                 for path in paths {
                     exhibits.extend(reading::find(path)?);
                 }
-                let mut seen = BTreeSet::new();
-                for FoundExhibit { path, .. } in &exhibits {
-                    // The same file may have several names: `a`, `./a`, a link.
-                    let own =
-                        path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
-                    ensure!(
-                        seen.insert(own),
-                        "{} is named twice: its rows would count twice",
-                        path.display()
-                    );
-                }
+                ensure_distinct(&exhibits)?;
                 Ok(Found { exhibits, is_together: true })
             }
         }
     }
+}
+
+/// Refuses exhibits that share a file, which may have several names: `a`, `./a`, a link, a folder that it is in.
+fn ensure_distinct(exhibits: &[FoundExhibit]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for FoundExhibit { path, .. } in exhibits {
+        let own = path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+        let files = import::files(path).into_iter().filter_map(|file| file.canonicalize().ok());
+        let files: BTreeSet<PathBuf> = files.chain([own]).collect();
+        ensure!(
+            seen.is_disjoint(&files),
+            "{} is named twice, or is part of a folder that is named too: its rows would count twice",
+            path.display()
+        );
+        seen.extend(files);
+    }
+    Ok(())
 }
 
 /// The exhibits of a query, not opened yet. The name of each is that of its schema in SQL, unless they are together.
@@ -187,6 +194,11 @@ fn is_pattern(path: &Path) -> bool {
 /// The files that match a pattern, in the order of their names.
 fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
     let text = pattern.to_string_lossy();
+    // As the last part, `**` means folders alone to this library, and the same as `*` to most shells.
+    let text = match text.strip_suffix("**") {
+        Some(folder) if folder.is_empty() || folder.ends_with('/') => format!("{folder}*").into(),
+        _ => text,
+    };
     let found = glob::glob(&text).with_context(|| format!("{text} is not a pattern"))?;
     let found: Vec<PathBuf> =
         found.collect::<Result<_, _>>().with_context(|| format!("cannot look for {text}"))?;

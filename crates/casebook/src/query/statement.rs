@@ -31,6 +31,10 @@ pub(super) fn statement<'a>(arguments: &'a [String], file: Option<&Path>) -> Res
                  expected FILE, then SQL"
             );
         }
+        let unquoted = arguments.iter().find(|word| {
+            FIRST_WORDS.iter().any(|first| word.eq_ignore_ascii_case(first)) && !Path::new(word).exists()
+        });
+        ensure!(unquoted.is_none(), "SQL is one argument: put it in quotes, as in 'select count(*) from gc'");
         ensure!(
             last == "-" || !Path::new(last).exists(),
             "expected SQL as the last argument, found the file {last}: add SQL, - for standard input, or --file FILE"

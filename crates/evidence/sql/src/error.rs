@@ -72,7 +72,9 @@ pub enum Error {
     #[error("{0} is named twice: its rows would count twice")]
     FileTwice(String),
     /// More exhibits than SQLite can have beside each other.
-    #[error("{0} recordings with aliases: one query reads at most {1}")]
+    #[error(
+        "{0} recordings, each with its own tables: one query reads at most {1}. Several files, or a pattern such as 'folder/*', are read together"
+    )]
     TooMany(usize, usize),
     /// The answer is larger than what is kept of one.
     #[error(

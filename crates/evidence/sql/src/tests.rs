@@ -225,6 +225,26 @@ fn a_table_aligns_numbers_and_cuts_texts_to_the_width() {
 }
 
 #[test]
+fn a_table_that_is_too_wide_is_a_block_for_each_row_and_paths_keep_what_tells_them_apart() {
+    let written = |sheet: &Answer, width| {
+        let mut out = Vec::new();
+        output::write_table(sheet, &mut out, width).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let mut sheet = sheet();
+    sheet.rows.truncate(2);
+    let expected =
+        "row 1\n  ts_ns  1500\n  share  0.5\n  a,b    say \"x\",  y\n\nrow 2\n  ts_ns\n  share  2\n  a,b\n";
+    assert_eq!(written(&sheet, 20), expected);
+    sheet.columns.truncate(1);
+    sheet.rows =
+        vec![vec![text("fixtures/of/ours/leak.nettrace")], vec![text("fixtures/of/ours/lock.nettrace")]];
+    assert_eq!(written(&sheet, 16), "ts_ns\n----------------\n…s/leak.nettrace\n…s/lock.nettrace\n");
+    sheet.rows = vec![vec![text("leak in the heap of it")], vec![text("lock in the heap of it")]];
+    assert_eq!(written(&sheet, 12), "ts_ns\n------------\nleak in the…\nlock in the…\n");
+}
+
+#[test]
 fn one_long_text_neither_ends_the_program_nor_pads_every_row() {
     let mut sheet = sheet();
     sheet.rows[0][2] = text(&"x".repeat(70_000));

@@ -264,8 +264,11 @@ impl Page {
         for (at, name) in all.enumerate() {
             let (label, style) = if at == 0 { (label, Style::new().dimmed()) } else { ("", Style::new()) };
             let name = if at == 0 { about(name) } else { name.to_owned() };
+            let tagged = with_tags(&name);
             let name = match names {
                 Names::Whole => name,
+                // Its tags are what tells it from its neighbours.
+                Names::Cut if tagged.is_some() => tagged.unwrap_or(name),
                 Names::Cut if at == 0 => cut_words(&name, of_name),
                 // The end of a frame's name says more than its beginning.
                 Names::Cut => cut_name(&name, of_name),
@@ -381,9 +384,12 @@ fn counted(words: &str, number: &str) -> String {
     format!("{before}1 {}{rest}", noun.strip_suffix('s').unwrap_or(noun))
 }
 
-/// A sentence for the middle of a line: without its capital letter.
+/// A sentence for the middle of a line: without its capital letter, unless it begins with an abbreviation such as CPU.
 pub(crate) fn about(text: &str) -> String {
     let mut chars = text.chars();
+    if chars.clone().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
@@ -395,6 +401,17 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The name of a meter with its tags in words: `requests {"route":"/a"}` becomes `requests route=/a`. `None` of other names.
+fn with_tags(name: &str) -> Option<String> {
+    let (name, tags) = name.split_at(name.find(" {\"")?);
+    let tags: serde_json::Map<String, serde_json::Value> = serde_json::from_str(tags).ok()?;
+    let tags = tags.iter().map(|(key, value)| match value {
+        serde_json::Value::String(text) => format!(" {key}={text}"),
+        other => format!(" {key}={other}"),
+    });
+    Some(std::iter::once(name.to_owned()).chain(tags).collect())
+}
+
 /// A method's name without its signature. If that is still too long, its beginning is cut.
 fn cut_name(name: &str, width: usize) -> String {
     let bare = match name.split_once('(') {
@@ -404,13 +421,19 @@ fn cut_name(name: &str, width: usize) -> String {
     keep_end(bare, width)
 }
 
-/// Text cut at its beginning, since the end of a name says more.
+/// Text cut at its beginning, since the end of a name says more; behind a separator, if one is near.
 pub(crate) fn keep_end(text: &str, width: usize) -> String {
+    /// So much of what would fit may be left out for that.
+    const NEAR: usize = 3;
     let len = text.chars().count();
     if len <= width {
         return text.to_owned();
     }
-    std::iter::once('…').chain(text.chars().skip(len + 1 - width.max(1))).collect()
+    let room = width.max(1) - 1;
+    let tail: String = text.chars().skip(len - room).collect();
+    let separator = tail.find(['.', '!', '+', '/']).filter(|at| *at < tail.len() / NEAR);
+    let kept = separator.map_or(tail.as_str(), |at| tail.get(at + 1..).unwrap_or_default());
+    format!("…{kept}")
 }
 
 /// Breaks text into lines at spaces. A word longer than a line is cut at its beginning, since such words are names.
@@ -524,8 +547,11 @@ mod tests {
     #[test]
     fn a_long_name_keeps_its_end_and_loses_its_signature() {
         assert_eq!(cut_name("Shop!Orders.Price(int32,class System.String)", 40), "Shop!Orders.Price");
-        assert_eq!(cut_name("Shop!Orders.Price(int32)", 8), "…s.Price");
+        assert_eq!(cut_name("Shop!Orders.Price(int32)", 8), "…Price");
         assert_eq!(cut_name("GET /orders/(all)", 40), "GET /orders/(all)");
+        let tagged = with_tags("Hosting http.duration {\"method\":\"GET\",\"status\":200}");
+        assert_eq!(tagged.as_deref(), Some("Hosting http.duration method=GET status=200"));
+        assert_eq!(with_tags("Shop!Orders.Price(int32)"), None);
     }
 
     #[test]

@@ -60,14 +60,27 @@ impl Stacks {
             groups.entry((&thread.frames, &thread.state)).or_default().push(thread);
         }
         let mut groups: Vec<_> = groups.into_values().collect();
-        groups
-            .sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().map(|thread| thread.os_id)));
+        // What we cause ourselves comes last.
+        groups.sort_by_key(|group| {
+            let first = group.first();
+            let is_ours = first.is_some_and(|thread| hears_of_session(thread));
+            (is_ours, std::cmp::Reverse(group.len()), first.map(|thread| thread.os_id))
+        });
         groups
     }
 }
 
+/// Whether a thread tells the process's event sources about a diagnostics session: this one, as a rule.
+fn hears_of_session(thread: &Thread) -> bool {
+    let tells = ["Tracing.EventSource.DoCommand", "Tracing.EventPipeEventProvider.Callback"];
+    thread.frames.iter().any(|frame| tells.iter().any(|tell| frame.contains(tell)))
+}
+
 /// Whether a thread waits for a lock, and not to be signalled.
 fn waits_for_lock(thread: &Thread) -> bool {
+    if hears_of_session(thread) {
+        return false;
+    }
     match thread.waiting_on.as_deref() {
         Some("lock") => true,
         Some("monitor") => !waits_for_signal(thread),
@@ -95,6 +108,9 @@ fn stuck(threads: &[Thread]) -> Option<String> {
 
 /// What a group does, in words.
 fn doing(thread: &Thread) -> String {
+    if hears_of_session(thread) {
+        return "starts a diagnostics session, such as this one".to_owned();
+    }
     if thread.waiting_on.as_deref() == Some("monitor") && waits_for_signal(thread) {
         return "waits to be signalled (Monitor.Wait)".to_owned();
     }
@@ -276,5 +292,14 @@ mod tests {
         check(&[entering(1), signalled], None);
         check(&[entering(1), thread(2, Some("lock"), &[])], Some("2 threads wait for locks"));
         check(&[entering(1), entering(2), thread(3, None, &["Shop!Run"])], None);
+        let ours = || {
+            thread(
+                4,
+                Some("lock"),
+                &["System!Enter", "System!Diagnostics.Tracing.EventSource.DoCommand(int32)"],
+            )
+        };
+        check(&[entering(1), ours()], None);
+        assert!(doing(&ours()).contains("diagnostics session"));
     }
 }

@@ -18,7 +18,7 @@ _casebook() {
             COMPREPLY+=("$line")
         done < <(
             compgen -d -- "$2"
-            for line in nettrace nettrace.zst nettrace.gz netperf json json.zst json.gz; do compgen -f -X "!*.$line" -- "$2"; done
+            for line in nettrace nettrace.zst nettrace.gz nettrace.zip netperf json json.zst json.gz; do compgen -f -X "!*.$line" -- "$2"; done
         )
         ;;
     esac 2>/dev/null

@@ -16,7 +16,7 @@ _casebook() {
         ;;
     recordings)
         compset -P '*='
-        _files -g '*.(nettrace|nettrace.zst|nettrace.gz|netperf|json|json.zst|json.gz)'
+        _files -g '*.(nettrace|nettrace.zst|nettrace.gz|nettrace.zip|netperf|json|json.zst|json.gz)'
         ;;
     *)
         compset -P '*='

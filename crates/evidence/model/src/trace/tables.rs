@@ -140,7 +140,7 @@ table! { Counters, CounterRow, "counters",
     tags text "" "Its tags, as a JSON object"
 }
 table! { Requests, RequestRow, "requests",
-    "A request that the service answered, from ASP.NET Core's events; needs activity ids.";
+    "A request that the service answered, from ASP.NET Core's events; needs --profile requests.";
     start_ns time "ns" "When it began"
     dur_ns int "ns" "How long it took; null where the end is missing"
     method text "" "GET, POST …"
@@ -200,7 +200,7 @@ table! { Spans, SpanRow, "spans",
     tags text "" "Its tags, as a JSON object"
 }
 table! { Logs, LogRow, "logs",
-    "A line of a log, from Microsoft.Extensions.Logging.";
+    "A line of a log, from Microsoft.Extensions.Logging; needs --profile logs.";
     ts_ns time "ns" "When"
     level text "" "Trace, Debug, Information, Warning, Error, Critical"
     logger text "" "The logger's category"

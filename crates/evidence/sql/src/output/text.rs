@@ -7,10 +7,11 @@ use crate::answer::{Answer, AnswerColumn, Cell, Rows};
 use base::steering;
 use model::Type;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Write;
 
 /// The narrowest that a column of texts is cut to, where the line is too long.
-const MIN_WIDTH: usize = 8;
+const MIN_WIDTH: usize = 10;
 /// The widest that a column is: one long text would else pad all other rows.
 const MAX_WIDTH: usize = 200;
 
@@ -60,7 +61,8 @@ fn quoted(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes an answer in aligned columns of at most 200 characters, numbers to the right; what is longer is cut. Lines
-/// are at most `max_width` characters long where cutting texts can make them so.
+/// are at most `max_width` characters long. If cutting texts cannot make them so, each row is a block with a line for each
+/// column.
 pub fn write_table(answer: &Answer, mut out: impl Write, max_width: usize) -> Result<(), Error> {
     let texts: Vec<Vec<String>> = answer.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let kinds: Vec<Type> = (0..answer.columns.len()).map(|at| answer.kind(at)).collect();
@@ -72,22 +74,72 @@ pub fn write_table(answer: &Answer, mut out: impl Write, max_width: usize) -> Re
         }
     }
     shrink(&mut widths, &kinds, max_width);
-    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    line(&mut out, &names, &widths, &kinds)?;
-    line(&mut out, &rule, &widths, &kinds)?;
-    for row in &texts {
-        line(&mut out, row, &widths, &kinds)?;
+    if total(&widths) > max_width && !texts.is_empty() {
+        write_blocks(&mut out, &names, &texts, max_width)?;
+    } else {
+        let columns: Vec<TableColumn> = (widths.iter().zip(kinds).enumerate())
+            .map(|(at, (&width, kind))| TableColumn {
+                width,
+                kind,
+                keeps_end: ends_say_more(&texts, at, width),
+            })
+            .collect();
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        line(&mut out, &names, &columns)?;
+        line(&mut out, &rule, &columns)?;
+        for row in &texts {
+            line(&mut out, row, &columns)?;
+        }
     }
     if answer.truncated {
-        writeln!(out, "… and more rows: raise --limit, or add --all")?;
+        writeln!(out, "… and more rows: raise --limit, or use --all instead")?;
+    }
+    Ok(())
+}
+
+/// A column of a table.
+struct TableColumn {
+    width: usize,
+    kind: Type,
+    /// Whether a text that is too long is cut at its beginning.
+    keeps_end: bool,
+}
+
+/// How long a line is.
+fn total(widths: &[usize]) -> usize {
+    let gaps = widths.len().saturating_sub(1).saturating_mul(2);
+    widths.iter().sum::<usize>().saturating_add(gaps)
+}
+
+/// Whether the texts of a column differ in more rows if their beginnings are cut, as paths do.
+fn ends_say_more(texts: &[Vec<String>], at: usize, width: usize) -> bool {
+    let of = || texts.iter().filter_map(|row| row.get(at));
+    let distinct = |keeps_end| of().map(|text| cut(text, width, keeps_end)).collect::<HashSet<_>>().len();
+    of().any(|text| text.chars().count() > width) && distinct(true) > distinct(false)
+}
+
+/// Writes each row as lines of a column's name and its value.
+fn write_blocks(
+    out: &mut impl Write,
+    names: &[String],
+    texts: &[Vec<String>],
+    max_width: usize,
+) -> Result<(), Error> {
+    let of_names = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(max_width / 2);
+    for (number, row) in texts.iter().enumerate() {
+        writeln!(out, "{}row {}", if number > 0 { "\n" } else { "" }, number.saturating_add(1))?;
+        for (name, text) in names.iter().zip(row) {
+            let name = cut(name, of_names, false);
+            let room = max_width.saturating_sub(of_names).saturating_sub(4).max(1);
+            let line = format!("  {name:<of_names$}  {}", cut(text, room, false));
+            writeln!(out, "{}", line.trim_end())?;
+        }
     }
     Ok(())
 }
 
 fn shrink(widths: &mut [usize], kinds: &[Type], max_width: usize) {
-    let gaps = widths.len().saturating_sub(1).saturating_mul(2);
-    let total: usize = widths.iter().sum::<usize>().saturating_add(gaps);
-    let mut excess = total.saturating_sub(max_width);
+    let mut excess = total(widths).saturating_sub(max_width);
     while excess > 0 {
         let texts = || widths.iter().zip(kinds).enumerate().filter(|(_, (_, kind))| **kind == Type::Text);
         let Some((widest, width)) =
@@ -107,13 +159,13 @@ fn shrink(widths: &mut [usize], kinds: &[Type], max_width: usize) {
     }
 }
 
-fn line(out: &mut impl Write, texts: &[String], widths: &[usize], kinds: &[Type]) -> Result<(), Error> {
+fn line(out: &mut impl Write, texts: &[String], columns: &[TableColumn]) -> Result<(), Error> {
     let mut written = Vec::new();
-    for (at, ((text, width), kind)) in texts.iter().zip(widths).zip(kinds).enumerate() {
+    for (at, (text, TableColumn { width, kind, keeps_end })) in texts.iter().zip(columns).enumerate() {
         if at > 0 {
             written.extend_from_slice(b"  ");
         }
-        let text = cut(text, *width);
+        let text = cut(text, *width, *keeps_end);
         match kind {
             // Behind the last text there is nothing to align.
             Type::Text if at.saturating_add(1) == texts.len() => written.extend_from_slice(text.as_bytes()),
@@ -126,13 +178,17 @@ fn line(out: &mut impl Write, texts: &[String], widths: &[usize], kinds: &[Type]
     Ok(())
 }
 
-fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    if text.chars().count() <= width {
+fn cut(text: &str, width: usize, keeps_end: bool) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= width {
         return Cow::Borrowed(text);
     }
-    let mut kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    kept.push('…');
-    Cow::Owned(kept)
+    let kept = width.saturating_sub(1);
+    Cow::Owned(if keeps_end {
+        std::iter::once('…').chain(text.chars().skip(length.saturating_sub(kept))).collect()
+    } else {
+        text.chars().take(kept).chain(['…']).collect()
+    })
 }
 
 fn shown(cell: &Cell) -> String {

@@ -81,7 +81,7 @@ pub(super) const RULE: Rule = Rule {
         "If the runtime counts more cores than the limit allows, it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and restart the service",
         "If it runs Server GC, that has a heap and a thread per core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
         "Find out what uses the CPU (`top`, `pidstat`, `systemd-cgtop`), and move it, or reserve CPU for the service: CPU weights, a set of cores, another machine",
-        "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
+        "Use less CPU: the section on CPU, and the flame graph of running samples, have the methods with most samples. Other findings, on the GC or locks, may be effects of the missing CPU",
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
     places_of: "the samples of running threads",
