@@ -1,7 +1,7 @@
 //! Queries for the samples that show a finding, as its evidence.
 
 use crate::facts::Facts;
-use report::EvidenceRows;
+use report::{EvidenceRows, SampleGroup};
 use runtime::Group;
 
 /// A text as an SQL literal.
@@ -19,7 +19,7 @@ pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -
          left join stacks on stacks.id = samples.stack left join frames on frames.id = stacks.frame \
          where {filter} group by 1, 2, 3 order by 4 desc limit 20"
     );
-    let mut evidence = EvidenceRows { table: "samples", sql, rows: 0, first_ts_ns: None, last_ts_ns: None };
+    let mut evidence = EvidenceRows::of("samples", sql, std::iter::empty());
     let groups = facts.sampling.as_ref().map_or([].as_slice(), |sampling| sampling.groups.as_slice());
     for group in groups.iter().filter(|group| wanted(group)) {
         facts.use_group(group);
@@ -27,6 +27,11 @@ pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -
         let first = evidence.first_ts_ns.map_or(group.first_ns, |first| first.min(group.first_ns));
         let last = evidence.last_ts_ns.map_or(group.last_ns, |last| last.max(group.last_ns));
         (evidence.first_ts_ns, evidence.last_ts_ns) = (Some(first), Some(last));
+        evidence.samples.push(SampleGroup {
+            thread: group.thread.index(),
+            stack: group.stack.map(model::Id::index),
+            state: group.state.name(),
+        });
     }
     evidence
 }

@@ -67,6 +67,17 @@ pub struct Place {
     pub request: Option<String>,
 }
 
+/// Samples of one thread with one stack in one state, by the positions of thread and stack in the exhibit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SampleGroup {
+    /// The thread.
+    pub thread: usize,
+    /// The stack. `None` if the samples have none.
+    pub stack: Option<usize>,
+    /// What the thread was doing: a value of `samples.state`.
+    pub state: &'static str,
+}
+
 /// The rows of a table that a finding rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceRows {
@@ -80,17 +91,24 @@ pub struct EvidenceRows {
     pub first_ts_ns: Option<i64>,
     /// The time of the last of them.
     pub last_ts_ns: Option<i64>,
+    /// Exactly which samples these are, so that a view can show them and no others; empty for other tables.
+    pub samples: Vec<SampleGroup>,
+    /// The time of each row, which says the same of other tables; empty for samples.
+    pub times: Vec<i64>,
 }
 
 impl EvidenceRows {
     /// Rows of a table, by the time of each.
     pub fn of(table: &'static str, sql: impl Into<String>, times: impl Iterator<Item = i64>) -> Self {
-        let mut evidence = Self { table, sql: sql.into(), rows: 0, first_ts_ns: None, last_ts_ns: None };
-        for ts_ns in times {
+        let (sql, samples, times) = (sql.into(), Vec::new(), times.collect::<Vec<_>>());
+        let mut evidence =
+            Self { table, sql, rows: 0, first_ts_ns: None, last_ts_ns: None, samples, times: Vec::new() };
+        for &ts_ns in &times {
             evidence.rows += 1;
             evidence.first_ts_ns = Some(evidence.first_ts_ns.map_or(ts_ns, |first| first.min(ts_ns)));
             evidence.last_ts_ns = Some(evidence.last_ts_ns.map_or(ts_ns, |last| last.max(ts_ns)));
         }
+        evidence.times = times;
         evidence
     }
 }
@@ -98,6 +116,10 @@ impl EvidenceRows {
 /// The view of the pages that shows what a rule found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
+    /// What it shows, for the link that leads there: "the blocked stacks".
+    pub shows: &'static str,
+    /// The lane over time that decides.
+    pub lane: &'static str,
     /// The path of its tab: `/stacks`.
     pub tab: &'static str,
     /// The parameters of its address, as names and values. Those of the finding itself (its time range, its place) are added
@@ -153,6 +175,11 @@ impl Finding {
             () if self.severity == Severity::Note => format!("below the threshold of {least}"),
             () => format!("below the threshold of {least}; another one is enough"),
         })
+    }
+
+    /// The samples that it rests on, of all its evidence.
+    pub fn samples(&self) -> impl Iterator<Item = &SampleGroup> {
+        self.evidence.iter().flat_map(|of| &of.samples)
     }
 
     /// What the shares of the places are of. A place without a frame is the route with most of the requests' time.
@@ -260,7 +287,7 @@ mod tests {
                 places: Vec::new(),
                 places_of: "",
                 evidence: Vec::new(),
-                view: View { tab: "", params: &[] },
+                view: View { shows: "", lane: "", tab: "", params: &[] },
                 why: String::new(),
                 tries: Vec::new(),
                 verify: String::new(),

@@ -22,6 +22,17 @@ pub enum State {
     External,
 }
 
+impl State {
+    /// Its name, as in the table of samples.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::External => "external",
+        }
+    }
+}
+
 /// Samples of one thread with one stack in one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {

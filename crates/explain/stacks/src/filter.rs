@@ -1,9 +1,11 @@
 //! Which rows are summed up: by time, by thread, by what a sample waits for, and by frames that a stack must or must not
 //! have.
 
-use model::{ByFrame, ByStack, ByThread, StackId, Sym, Trace};
+use model::{ByFrame, ByStack, ByThread, StackId, Sym, ThreadId, Trace};
 use regex::{Regex, RegexBuilder};
+use report::SampleGroup;
 use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
 /// The most bytes that a compiled pattern may take.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -21,10 +23,38 @@ pub struct Filter {
     pub waiting_on: Option<String>,
     /// Rows of this type: of the allocated object, or of the thrown exception.
     pub class: Option<String>,
+    /// Exactly these samples. All samples if it is `None`.
+    pub samples: Option<Arc<SampleSet>>,
+    /// Rows of other tables at exactly these times. All rows if it is `None`.
+    pub times: Option<Arc<FxHashSet<i64>>>,
     /// Stacks that have a frame whose full name matches.
     pub include: Option<Regex>,
     /// Stacks that have no frame whose full name matches.
     pub exclude: Option<Regex>,
+}
+
+/// Samples that a finding rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SampleSet(FxHashSet<SampleGroup>);
+
+impl SampleSet {
+    /// The set of these groups.
+    pub fn new<'a>(groups: impl Iterator<Item = &'a SampleGroup>) -> Self {
+        Self(groups.copied().collect())
+    }
+
+    /// The state that all of them have, if it is one.
+    pub fn state(&self) -> Option<&'static str> {
+        let mut states = self.0.iter().map(|group| group.state);
+        let first = states.next()?;
+        states.all(|state| state == first).then_some(first)
+    }
+
+    /// Whether it has the samples of a thread with a stack in a state.
+    pub(crate) fn has(&self, thread: ThreadId, stack: Option<StackId>, state: &'static str) -> bool {
+        let (thread, stack) = (thread.index(), stack.map(model::Id::index));
+        self.0.contains(&SampleGroup { thread, stack, state })
+    }
 }
 
 /// Why a text is not a pattern.
@@ -48,6 +78,11 @@ impl Filter {
     /// Whether a time lies in the range.
     pub(crate) fn has_time(&self, ns: i64) -> bool {
         self.from_ns.is_none_or(|from| ns >= from) && self.to_ns.is_none_or(|to| ns < to)
+    }
+
+    /// Whether a row at this time is one of those that are asked for.
+    pub(crate) fn has_moment(&self, ns: i64) -> bool {
+        self.times.as_ref().is_none_or(|times| times.contains(&ns))
     }
 
     /// How many nanoseconds of a span lie in the range. `None` if they do not overlap.

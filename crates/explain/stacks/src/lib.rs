@@ -23,7 +23,7 @@ mod testing;
 mod view;
 mod weigh;
 
-pub use filter::{Filter, PatternError, pattern};
+pub use filter::{Filter, PatternError, SampleSet, pattern};
 pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::WeightedTree;

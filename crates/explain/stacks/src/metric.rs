@@ -137,6 +137,20 @@ impl Metric {
         }
     }
 
+    /// The table of its rows.
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Running | Self::Waiting | Self::External | Self::Wall => "samples",
+            Self::AllocatedBytes | Self::Allocations => "allocations",
+            Self::ContentionTime | Self::Contentions => "contention",
+            Self::WaitTime => "waits",
+            Self::Exceptions => "exceptions",
+            Self::JitTime => "jit",
+            Self::Collections | Self::GcPause => "gc",
+            Self::Event(..) => "events",
+        }
+    }
+
     /// Its unit: `samples`, `bytes`, `ns`, `events`.
     pub fn unit(&self) -> &'static str {
         match self {

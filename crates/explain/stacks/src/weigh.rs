@@ -150,6 +150,9 @@ impl Scale<'_> {
         let range = sorted_range(rows.ts_ns, from, to.map_or(i64::MAX, |to| to.saturating_sub(1)));
         for at in range.start..range.end {
             let (Some(thread), Some(stack)) = (rows.thread.get(at), rows.stack.get(at)) else { break };
+            if rows.ts_ns.get(at).is_some_and(|ts_ns| !self.filter.has_moment(*ts_ns)) {
+                continue;
+            }
             if let Some(weight) = weight(at) {
                 self.add(*thread, *stack, weight);
             }
@@ -160,6 +163,9 @@ impl Scale<'_> {
     fn spans(&mut self, rows: &Rows<'_>, dur_ns: &[i64]) {
         let columns = rows.ts_ns.iter().zip(dur_ns).zip(rows.thread.iter().zip(rows.stack));
         for ((start_ns, dur_ns), (thread, stack)) in columns {
+            if !self.filter.has_moment(*start_ns) {
+                continue;
+            }
             if *dur_ns == NO_INT {
                 if self.filter.has_time(*start_ns) {
                     self.add(*thread, *stack, f64::NAN);
@@ -175,7 +181,20 @@ impl Scale<'_> {
         let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
         let state = Wanted::new(recording, state);
         let waiting_on = Wanted::new(recording, self.filter.waiting_on.as_deref());
-        let wanted = |at| state.has(&of.state, at) && waiting_on.has(&of.waiting_on, at);
+        let find = |text: &str| recording.strings.find(text);
+        let (running, waiting) = (find("running"), find("waiting"));
+        let is_chosen = |at: usize| {
+            let Some(samples) = &self.filter.samples else { return true };
+            let state = match of.state.get(at).copied() {
+                state if state == running => "running",
+                state if state == waiting => "waiting",
+                _ => "external",
+            };
+            of.thread
+                .get(at)
+                .is_some_and(|thread| samples.has(*thread, of.stack.get(at).copied().flatten(), state))
+        };
+        let wanted = |at| state.has(&of.state, at) && waiting_on.has(&of.waiting_on, at) && is_chosen(at);
         self.moments(&rows, |at| wanted(at).then_some(1.0));
     }
 

@@ -33,17 +33,18 @@ pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
         format!("<div class=\"lanes\" data-from-ns=\"{}\" data-to-ns=\"{}\">", span.from_ns, span.to_ns);
     for lane in lanes {
         let plot = Plot::new(span, *options, lane);
-        out.extend([figure(lane, span, &plot, &ticks)]);
+        let id = if options.is_main { format!(" id=\"lane-{}\"", escape(lane.id)) } else { String::new() };
+        out.extend([figure(lane, span, &plot, &ticks, &id)]);
     }
     let has_gaps = lanes.iter().any(|lane| lane.observed.iter().any(|share| *share <= 0.0));
     out.extend([axis(span, &ticks, has_gaps), String::from("</div>")]);
     out
 }
 
-fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick]) -> String {
-    let id = escape(lane.id);
+fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], id: &str) -> String {
+    let name = escape(lane.id);
     format!(
-        "<figure class=\"lane\" id=\"lane-{id}\" data-lane=\"{id}\">\
+        "<figure class=\"lane\"{id} data-lane=\"{name}\">\
          <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> <span class=\"lane-figures\">{}</span>{}\
          <span class=\"visually-hidden\">{}</span></figcaption><div class=\"lane-room\">{}</div></figure>",
         escape(&about(lane)),
@@ -174,7 +175,7 @@ mod tests {
     use timeline::{Layer, Stretch};
 
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
-    const OPTIONS: LaneOptions = LaneOptions { width: 100, height: 11 };
+    const OPTIONS: LaneOptions = LaneOptions { width: 100, height: 11, marked: None, is_main: true };
 
     fn lane(shape: LaneValues, observed: Vec<f64>) -> Lane {
         let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
@@ -296,8 +297,10 @@ mod tests {
         ]);
         let marks = lane(LaneValues::Marks(vec![Some(u32::MAX), None, Some(0)]), vec![f64::NAN, -1.0, 7.0]);
         let all = [area(&[&huge, &huge], true), area(&[&huge], false), area(&[], true), far, marks];
-        let (zero, most) =
-            (LaneOptions { width: 0, height: 0 }, LaneOptions { width: u32::MAX, height: u32::MAX });
+        let (zero, most) = (
+            LaneOptions { width: 0, height: 0, ..OPTIONS },
+            LaneOptions { width: u32::MAX, height: u32::MAX, ..OPTIONS },
+        );
         for (from_ns, to_ns) in [(0, 1_000), (i64::MIN, i64::MAX), (5, 5), (9, -9)] {
             for options in [&OPTIONS, &zero, &most] {
                 for tag in elements(&lanes(&all, Span { from_ns, to_ns }, options)) {
@@ -346,7 +349,7 @@ mod tests {
         let recording = import::open(std::path::Path::new(path), options).unwrap().into_trace().unwrap();
         let span = Span::whole(&recording);
         let all = timeline::lanes(&recording, &runtime::StackIndex::new(&recording), span, 600);
-        let markup = lanes(&all, span, &LaneOptions { width: 600, height: 34 });
+        let markup = lanes(&all, span, &LaneOptions { width: 600, height: 34, ..OPTIONS });
         let figures = elements(&markup).into_iter().filter(|tag| tag.starts_with("figure ")).count();
         assert_eq!(figures, all.len());
         assert!(markup.len() < 60_000, "{}", markup.len());

@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::slots::QuerySlots;
 use maud::{Markup, html};
 use model::Tables;
-use report::Explanation;
+use report::{Explanation, Finding};
 use std::fmt::Debug;
 use std::sync::Arc;
 use timeline::{Lane, Span};
@@ -56,6 +56,11 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
     /// The names of one list as people write them.
     fn written_list(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| Self::written(name)).collect()
+    }
+
+    /// Pictures that prove a finding, on its card.
+    fn proof(_ctx: &Ctx<'_, Self>, _finding: &Finding) -> Markup {
+        html! {}
     }
 
     /// What stands between the figures and the tables of a tab of tables.

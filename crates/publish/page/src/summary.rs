@@ -15,7 +15,7 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
             p.said { "The verdict, the findings and the figures describe the whole " (K::NOUN) "; the views that they lead to show the selected range." }
         }
         (before)
-        (cards::cards(ctx, explanation))
+        (cards::cards(ctx, explanation, &|finding| K::proof(ctx, finding)))
         section.parts aria-label="Figures" {
             h2 { "Figures" }
             div.grid { @for part in known { (parts::part_card(ctx, part, title_of::<K>(part.id), first_list::<K>(part.id))) } }

@@ -9,6 +9,7 @@ mod explained;
 mod links;
 mod own;
 mod pages;
+mod proof;
 mod selection;
 mod stackview;
 mod tables;
@@ -24,7 +25,7 @@ use maud::{Markup, html};
 use model::Tables;
 use own::Own;
 use pages::TraceCtx;
-use report::Explanation;
+use report::{Explanation, Finding};
 use std::sync::Arc;
 use timeline::Span;
 use views::Target;
@@ -43,6 +44,7 @@ impl KindOfPages for TracePages {
     const FURTHER: &'static [Further<Self>] = &[
         Further { path: own::FLAME_DATA, answer: stackview::flame_data },
         Further { path: own::STACK, answer: stack },
+        Further { path: own::FINDING, answer: proof::page },
     ];
     const QUESTIONS: &'static [Question] = &[
         Question {
@@ -86,6 +88,10 @@ impl KindOfPages for TracePages {
     fn written_list(names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
         names.iter().map(|name| labels.label(name)).collect()
+    }
+
+    fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
+        proof::proof(ctx, finding)
     }
 
     fn above_tables(ctx: &TraceCtx<'_>) -> Markup {

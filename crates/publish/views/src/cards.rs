@@ -20,63 +20,104 @@ pub fn headline(verdict: &Verdict) -> Markup {
     }
 }
 
+/// What a page adds to the card of a finding: pictures that prove it.
+pub type Proof<'a> = &'a dyn Fn(&Finding) -> Markup;
+
 /// The findings, causes first; notes after them.
-pub fn cards(links: &dyn Links, explanation: &Explanation) -> Markup {
+pub fn cards(links: &dyn Links, explanation: &Explanation, proof: Proof<'_>) -> Markup {
     let findings = &explanation.report.findings;
-    let headline = explanation.verdict.as_ref().map_or("", |verdict| &verdict.text);
     let (notes, notable): (Vec<_>, Vec<_>) = findings.iter().partition(|of| of.severity == Severity::Note);
+    let exhibit = |finding: &Finding| exhibit(links, explanation, finding, proof);
     html! {
         @if !notable.is_empty() {
             section.cards aria-label="Findings" {
                 @if notable.len() > 1 { p.hint { (SCORE) } }
-                @for finding in &notable { (card(links, finding, headline, true)) }
+                @for finding in &notable { (exhibit(finding)) }
             }
         }
         @if !notes.is_empty() {
             section.cards.notes aria-label="Notes" {
                 h2 { (counted_len(notes.len(), "note")) }
-                @for finding in &notes { (card(links, finding, headline, false)) }
+                @for finding in &notes { (exhibit(finding)) }
             }
         }
     }
 }
 
-fn card(links: &dyn Links, finding: &Finding, headline: &str, open: bool) -> Markup {
-    let is_headline = says(headline, &finding.title);
+/// A finding as a complete exhibit: what is wrong, whom it affects, the proof, and the first thing to try. A note is folded.
+pub fn exhibit(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: Proof<'_>) -> Markup {
     let class = format!("card {}", finding.severity.name());
-    let body = html! {
-        @if let Some(cause) = finding.follows { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
-        (measured(finding))
-        (places(links, finding))
-        p.links {
-            @if let Some(href) = links.to(Target::Finding(finding)) { a.button href=(href) { "Show it" } }
-            @for evidence in &finding.evidence { (rows(links, evidence)) }
-        }
-        details.why {
-            summary { "Why, and what to try" }
-            p { (prose(&finding.why)) }
-            ul { @for try_this in &finding.tries { li { (prose(try_this)) } } }
-            p { b { "Verify: " } (prose(&finding.verify)) }
-        }
-    };
+    let title = html! { span.severity { (finding.severity.name()) } " " (unbroken(&finding.title)) };
     html! {
         article class=(class) id=(format!("finding-{}", finding.id)) {
-            @if open {
-                h2 { span.severity { (finding.severity.name()) } " " (finding.id) }
-                // The headline above the cards is the first finding's title: it is not repeated.
-                @if !is_headline { p.what { (finding.title) } }
-                (body)
+            @if finding.severity == Severity::Note {
+                details { summary { (title) } p.rule { (finding.id) } (body(links, explanation, finding, proof)) }
             } @else {
-                details { summary { span.severity { (finding.severity.name()) } " " (finding.title) } p.hint { (finding.id) } (body) }
+                h2 { (title) }
+                p.rule { (finding.id) }
+                (body(links, explanation, finding, proof))
             }
         }
     }
 }
 
-/// Whether a verdict begins with a finding's title, followed by nothing or by further sentences.
-fn says(verdict: &str, title: &str) -> bool {
-    let behind = verdict.strip_prefix(title.trim_end_matches('.'));
-    behind.is_some_and(|more| more.is_empty() || more.starts_with('.'))
+fn body(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: Proof<'_>) -> Markup {
+    html! {
+        @if let Some(cause) = finding.follows { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
+        (routes(explanation, finding))
+        (measured(finding))
+        (places(links, finding))
+        (proof(finding))
+        p.links {
+            @if let Some(href) = links.to(Target::Finding(finding)) { a.button href=(href) { "See " (finding.view.shows) } }
+            @for evidence in &finding.evidence { (rows(links, evidence)) }
+        }
+        @if let Some((first, more)) = finding.tries.split_first() {
+            p.try { b { "Try first: " } (prose(first)) }
+            @if !more.is_empty() {
+                details.why { summary { "What else to try" } ul { @for try_this in more { li { (prose(try_this)) } } } }
+            }
+        }
+        details.why { summary { "Why it happens" } p { (prose(&finding.why)) } }
+        details.why { summary { "How to verify" } p { (prose(&finding.verify)) } }
+    }
+}
+
+/// The routes whose requests were at the finding's places, each with its p99.
+fn routes(explanation: &Explanation, finding: &Finding) -> Markup {
+    let list =
+        explanation.parts.iter().find(|part| part.id == "requests").and_then(|part| part.list("routes"));
+    let requests = || finding.places.iter().filter_map(|place| place.request.as_deref());
+    let affected = list.map(|list| (list, list.shown())).map(|(list, columns)| {
+        let p99 = columns.into_iter().find(|column| column.name == "p99");
+        let rows = list.rows.iter().filter(|row| requests().any(|request| is_of_route(request, &row.name)));
+        let named = rows.map(|row| (row.name.as_str(), p99.as_ref().and_then(|column| column.text(row))));
+        named.take(SHOWN).collect::<Vec<_>>()
+    });
+    let affected = affected.unwrap_or_default();
+    html! {
+        @if !affected.is_empty() {
+            p.affected { "Affected: "
+                @for (at, (name, p99)) in affected.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    code { (name) } @if let Some(p99) = p99 { " (p99 " (unbroken(p99)) ")" }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a path is one of a route, such as `/starve/100` of `/starve/{ms:int}`. Both may begin with a method.
+fn is_of_route(path: &str, route: &str) -> bool {
+    let parts = |text: &str| -> Vec<String> {
+        let bare = text.split_once(' ').map_or(text, |(_, behind)| behind);
+        bare.trim_matches('/').split('/').map(str::to_lowercase).collect()
+    };
+    let (path, route) = (parts(path), parts(route));
+    let takes_rest = route.last().is_some_and(|last| last.starts_with("{*"));
+    let is_like = |(own, of): (&String, &String)| own == of || of.starts_with('{');
+    path.iter().zip(&route).all(is_like)
+        && (path.len() == route.len() || takes_rest && path.len() >= route.len())
 }
 
 fn measured(finding: &Finding) -> Markup {
@@ -145,10 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_card_does_not_repeat_the_verdict_when_more_findings_follow() {
-        assert!(says("The heap grows.", "The heap grows"));
-        assert!(says("The heap grows. 2 more findings follow.", "The heap grows"));
-        assert!(!says("The heap grows fast.", "The heap grows"));
-        assert!(!says("No problem found.", "The heap grows"));
+    fn a_path_belongs_to_the_route_whose_segments_it_has() {
+        let check = |path, route, expected| assert_eq!(is_of_route(path, route), expected, "{path} {route}");
+        check("/starve/100", "/starve/{ms:int}", true);
+        check("GET /starve/100", "/Starve/{ms:int}", true);
+        check("/starve", "/starve/{ms:int}", false);
+        check("/starve/100/all", "/starve/{ms:int}", false);
+        check("/files/a/b", "/files/{*path}", true);
+        check("/", "/", true);
+        check("/health", "/", false);
     }
 }

@@ -52,6 +52,17 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     }
 }
 
+/// A small flame graph for a card, without controls. A picture of a single bar says nothing, so it is left out.
+pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
+    let Stacked { profile, metric, options } = of;
+    let picture = view(profile, options);
+    if picture.nodes.id.len() < 2 {
+        return html! {};
+    }
+    let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit: metric.unit(), link });
+    html! { div.flame-small { (PreEscaped(&drawn.svg)) } }
+}
+
 /// A flame graph that needs no server: the picture, and the data for script as a separate element.
 ///
 /// `options` apply to the data; the picture has fewer frames.

@@ -11,10 +11,19 @@ const HEIGHT: u32 = 34;
 
 /// Lanes of a range, cut into [`PIECES`].
 pub fn drawn(lanes: &[Lane], span: Span) -> Markup {
-    #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
-    let options = charts::LaneOptions { width: PIECES as u32, height: HEIGHT };
+    let options = charts::LaneOptions { is_main: true, ..OPTIONS };
     html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &options))) } }
 }
+
+/// A copy of one lane, in which a range is marked.
+pub fn marked(lane: &Lane, span: Span, marked: Option<Span>) -> Markup {
+    let options = charts::LaneOptions { marked, ..OPTIONS };
+    html! { (PreEscaped(charts::lanes(std::slice::from_ref(lane), span, &options))) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
+const OPTIONS: charts::LaneOptions =
+    charts::LaneOptions { width: PIECES as u32, height: HEIGHT, marked: None, is_main: false };
 
 /// The values of lanes: one list per layer with one value per piece, or the stretches.
 pub fn json(lanes: &[Lane]) -> Value {

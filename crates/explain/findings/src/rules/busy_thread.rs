@@ -46,7 +46,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one CPU core.",
     places_of: "the samples of that thread",
-    view: View { tab: "/stacks", params: &[("metric", "running")] },
+    view: View {
+        shows: "what the busy thread does",
+        lane: "running",
+        tab: "/stacks",
+        params: &[("metric", "running")],
+    },
     before: &[],
     absorbs: &[],
     check,

@@ -42,7 +42,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: commands per request, from `db.client.operation.duration` and `http.server.request.duration`.",
     places_of: "the samples of running threads in database calls",
-    view: View { tab: "/requests", params: &[] },
+    view: View {
+        shows: "the requests with repeated commands",
+        lane: "latency",
+        tab: "/requests",
+        params: &[],
+    },
     before: &[
         "slow-dependency",
         "cpu-hot-path",

@@ -60,7 +60,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
     places_of: "the samples of running threads in database calls",
-    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
+    view: View {
+        shows: "the stacks that wait for a connection",
+        lane: "waiting",
+        tab: "/requests",
+        params: &[],
+    },
     before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],
     check,

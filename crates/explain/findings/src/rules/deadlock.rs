@@ -42,7 +42,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Run the two code paths concurrently under load: threads wait for `lock` and continue, and none stays.",
     places_of: "the threads that wait for each other",
-    view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
+    view: View {
+        shows: "the stacks that wait for each other",
+        lane: "waiting",
+        tab: "/stacks",
+        params: &[("metric", "waiting"), ("on", "monitor")],
+    },
     before: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],
     check,

@@ -46,7 +46,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `exceptions.rate` in `metrics`, and status codes of 500 in `http.server.request.duration`.",
     places_of: "the exceptions",
-    view: View { tab: "/stacks", params: &[("metric", "exceptions")] },
+    view: View {
+        shows: "where exceptions are thrown",
+        lane: "exceptions",
+        tab: "/stacks",
+        params: &[("metric", "exceptions")],
+    },
     before: &["lock-contention", "cpu-hot-path"],
     absorbs: &[],
     check,

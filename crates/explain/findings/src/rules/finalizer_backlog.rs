@@ -33,7 +33,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
     places_of: "the finalizer's samples, then of the allocated bytes",
-    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
+    view: View {
+        shows: "what the finalizer thread does",
+        lane: "heap",
+        tab: "/stacks",
+        params: &[("metric", "waiting")],
+    },
     before: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,

@@ -43,7 +43,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
     places_of: "the calls for a collection",
-    view: View { tab: "/stacks", params: &[("metric", "collections")] },
+    view: View {
+        shows: "what induces the collections",
+        lane: "gc",
+        tab: "/stacks",
+        params: &[("metric", "collections")],
+    },
     before: &[
         "gc-pauses",
         "gc-gen2-churn",

@@ -56,7 +56,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record an hour: generation 2 returns to the same size after its collections.",
     places_of: "the allocated bytes",
-    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
+    view: View {
+        shows: "what allocates the memory",
+        lane: "heap",
+        tab: "/stacks",
+        params: &[("metric", "allocated-bytes")],
+    },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
     check,

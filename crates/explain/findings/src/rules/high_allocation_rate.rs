@@ -51,7 +51,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `allocation.rate` in `metrics`, per request.",
     places_of: "the allocated bytes",
-    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
+    view: View {
+        shows: "what allocates the memory",
+        lane: "allocation",
+        tab: "/stacks",
+        params: &[("metric", "allocated-bytes")],
+    },
     before: &["gc-pauses"],
     absorbs: &[],
     check,

@@ -51,7 +51,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
     places_of: "the samples of running threads that make code",
-    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
+    view: View {
+        shows: "what is compiled again and again",
+        lane: "jit",
+        tab: "/stacks",
+        params: &[("metric", "jit-time")],
+    },
     before: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],
     check,

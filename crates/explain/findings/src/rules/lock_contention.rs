@@ -66,7 +66,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: fewer threads wait (for monitors, `contention.waiting` in `metrics`; for other locks, samples that wait on `lock`), and throughput rises with the number of clients.",
     places_of: "the time that threads wait for locks",
-    view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
+    view: View {
+        shows: "the stacks that wait for the lock",
+        lane: "locks",
+        tab: "/stacks",
+        params: &[("metric", "contention-time")],
+    },
     before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
     check,

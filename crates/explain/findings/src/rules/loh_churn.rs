@@ -45,7 +45,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
     places_of: "the allocated bytes",
-    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
+    view: View {
+        shows: "what allocates the large objects",
+        lane: "gc",
+        tab: "/stacks",
+        params: &[("metric", "allocated-bytes")],
+    },
     before: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],
     check,

@@ -49,6 +49,8 @@ pub(super) const RULE: Rule = Rule {
     verify: "Record the same load again: `System.Text.RegularExpressions` disappears from the running samples.",
     places_of: "the samples in the regular-expression engine",
     view: View {
+        shows: "the stacks in the regular expression",
+        lane: "running",
         tab: "/stacks",
         params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
     },

@@ -40,7 +40,12 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the start again (`casebook record --profile startup -- COMMAND`): `jit` has fewer rows before the first request.",
     places_of: "the samples that show it",
-    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
+    view: View {
+        shows: "what is compiled at the start",
+        lane: "jit",
+        tab: "/stacks",
+        params: &[("metric", "jit-time")],
+    },
     before: &[],
     absorbs: &[],
     check,

@@ -12,6 +12,10 @@ pub struct LaneOptions {
     pub width: u32,
     /// The height of a plot in pixels.
     pub height: u32,
+    /// A range to mark.
+    pub marked: Option<Span>,
+    /// Whether the lanes are those of the page, which script finds by their ids, and not a copy within a card.
+    pub is_main: bool,
 }
 
 /// Colours of layers.
@@ -43,12 +47,20 @@ pub(super) const CLASSES: [StretchClass; 6] = [
     StretchClass::new("other", "s6", "other"),
 ];
 
-/// Layers with the colours of frames.
-const CODE: [(&str, &str); 2] = [("your code", "user"), ("other code", "framework")];
+/// Layers whose colour means the same wherever they are drawn: whose code it is, as in flame graphs, and the parts of the heap.
+const FIXED: [(&str, &str); 7] = [
+    ("your code", "user"),
+    ("other code", "framework"),
+    ("gen 0", "s0"),
+    ("gen 1", "s4"),
+    ("gen 2", "s1"),
+    ("large objects", "s3"),
+    ("pinned", "s5"),
+];
 
 /// The colour of a layer.
 pub(super) fn series(layer: usize, name: &str) -> &'static str {
-    if let Some((_, class)) = CODE.iter().find(|(of, _)| *of == name) {
+    if let Some((_, class)) = FIXED.iter().find(|(of, _)| *of == name) {
         return class;
     }
     SERIES.get(layer % SERIES.len()).copied().unwrap_or("s0")
@@ -67,12 +79,14 @@ pub(super) struct Plot<'a> {
     span: Span,
     columns: usize,
     height: f64,
+    marked: Option<Span>,
 }
 
 impl<'a> Plot<'a> {
     pub(super) fn new(span: Span, options: LaneOptions, lane: &'a Lane) -> Self {
         let columns = usize::try_from(options.width).unwrap_or(MAX_PIECES).clamp(1, MAX_PIECES);
-        Self { lane, span, columns, height: f64::from(options.height.clamp(4, 1_000)) }
+        let height = f64::from(options.height.clamp(4, 1_000));
+        Self { lane, span, columns, height, marked: options.marked }
     }
 
     /// The plot as an element.
@@ -80,10 +94,23 @@ impl<'a> Plot<'a> {
         let (width, height) = (self.columns, self.height);
         format!(
             "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"0 0 {width} {height}\" \
-             height=\"{height}\" aria-hidden=\"true\">{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
+             height=\"{height}\" aria-hidden=\"true\">{}{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
             self.gaps(),
             self.grid(ticks),
             self.shapes(),
+            self.mark(),
+        )
+    }
+
+    fn mark(&self) -> String {
+        let Some(marked) = self.marked else { return String::new() };
+        let at = |ns| place(self.span, ns) * count(self.columns);
+        let (from, to) = (at(marked.from_ns), at(marked.to_ns));
+        format!(
+            "<rect class=\"marked\" x=\"{}\" width=\"{}\" height=\"{}\"/>",
+            coordinate(from, 2),
+            coordinate((to - from).max(1.0), 2),
+            self.height
         )
     }
 

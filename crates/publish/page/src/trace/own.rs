@@ -11,6 +11,8 @@ pub(super) const CHANGES: &str = "/diff";
 pub(super) const STACKS: &str = "/stacks";
 /// The page of one stack, which is not a tab.
 pub(super) const STACK: &str = "/stack";
+/// The page of one finding with the rows that it rests on, which is not a tab.
+pub(super) const FINDING: &str = "/finding";
 /// The data of a flame graph.
 pub(super) const FLAME_DATA: &str = "/flame.json";
 

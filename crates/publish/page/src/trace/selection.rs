@@ -4,9 +4,13 @@ use super::explained::{Explained, ShapeKey};
 use super::pages::TracePages;
 use base::number::real;
 use model::{ByKind, Sym, Trace};
+use report::Finding;
+use rustc_hash::FxHashSet;
 use stacks::{
-    Direction, Filter, GroupBy, Metric, Shaping, ViewOptions, Weighed, WeightedTree, pattern, weigh,
+    Direction, Filter, GroupBy, Metric, SampleSet, Shaping, ViewOptions, Weighed, WeightedTree, pattern,
+    weigh,
 };
+use std::sync::Arc;
 use views::Params;
 
 /// The parameters that shape the tree: the key of kept shapes.
@@ -43,6 +47,8 @@ pub(crate) struct Selection {
     pub(crate) view: ViewOptions,
     /// The factor for the other recording's weights, if amounts are per request.
     per_request: Option<f64>,
+    /// The finding whose samples are asked for.
+    finding: Option<String>,
     /// Whether the other recording is ignored.
     alone: bool,
     pub(crate) problems: Vec<String>,
@@ -80,12 +86,15 @@ impl Selection {
             Some(patterns) => groups(&here.recording, patterns, &mut problems),
             None => group(params.get("group"), &mut problems),
         };
+        let rows = rows_of(here, params.get("finding"), &metric, &mut problems);
         let filter = Filter {
             from_ns: params.range().0,
             to_ns: params.range().1,
             threads: threads(&here.recording, params.get("thread"), &mut problems),
             waiting_on: params.get("on").map(str::to_owned),
             class: params.get("class").map(str::to_owned),
+            samples: rows.samples,
+            times: rows.times,
             include,
             exclude,
         };
@@ -115,7 +124,9 @@ impl Selection {
         let per_request = per_request(pages, params, &mut problems);
         let shaping = Shaping { group, my_code: params.get("my").is_some(), fold };
         let alone = params.get("alone").is_some();
-        Some(Self { metric, filter, shaping, key, kind, view, per_request, alone, problems })
+        let is_narrowed = filter.samples.is_some() || filter.times.is_some();
+        let finding = params.get("finding").filter(|_| is_narrowed).map(str::to_owned);
+        Some(Self { metric, filter, shaping, key, kind, view, per_request, finding, alone, problems })
     }
 
     /// The requested stacks with their weights, and in a comparison those of the other recording too.
@@ -134,7 +145,13 @@ impl Selection {
             threads => {
                 // The range belongs to this recording; the other one is taken whole.
                 let threads = threads.unwrap_or_default();
-                let filter = Filter { from_ns: None, to_ns: None, threads, ..self.filter.clone() };
+                let id = self.finding.as_deref();
+                let rows = id.map_or_else(RowsOf::default, |id| {
+                    RowsOf::new(other, id, &self.metric).unwrap_or_else(|| RowsOf::none(&self.metric))
+                });
+                let RowsOf { samples, times } = rows;
+                let filter =
+                    Filter { from_ns: None, to_ns: None, threads, samples, times, ..self.filter.clone() };
                 weigh(&other.recording, &self.metric, &filter)
             }
         };
@@ -158,6 +175,53 @@ impl Selection {
     pub(crate) fn is_per_request(&self) -> bool {
         self.per_request.is_some()
     }
+}
+
+/// Exactly the rows of a metric that a finding rests on.
+#[derive(Debug, Clone, Default)]
+struct RowsOf {
+    samples: Option<Arc<SampleSet>>,
+    times: Option<Arc<FxHashSet<i64>>>,
+}
+
+impl RowsOf {
+    /// `None` if there is no such finding, or if it rests on no rows of the metric's table.
+    fn new(of: &Explained, id: &str, metric: &Metric) -> Option<Self> {
+        let finding = of.explanation.report.findings.iter().find(|finding| finding.id == id)?;
+        if !rests_on(finding, metric) {
+            return None;
+        }
+        if metric.is_of_samples() {
+            return Some(Self { samples: Some(Arc::new(SampleSet::new(finding.samples()))), times: None });
+        }
+        let rows = finding.evidence.iter().filter(|rows| rows.table == metric.table());
+        let times = rows.flat_map(|rows| &rows.times).copied().collect();
+        Some(Self { samples: None, times: Some(Arc::new(times)) })
+    }
+
+    /// No row at all.
+    fn none(metric: &Metric) -> Self {
+        if metric.is_of_samples() {
+            Self { samples: Some(Arc::default()), times: None }
+        } else {
+            Self { samples: None, times: Some(Arc::default()) }
+        }
+    }
+}
+
+/// Whether a finding rests on rows that a metric sums up.
+pub(super) fn rests_on(finding: &Finding, metric: &Metric) -> bool {
+    let mut of_table = finding.evidence.iter().filter(|rows| rows.table == metric.table());
+    of_table.any(|rows| !rows.samples.is_empty() || !rows.times.is_empty())
+}
+
+/// The rows that an address asks for by a finding.
+fn rows_of(here: &Explained, id: Option<&str>, metric: &Metric, problems: &mut Vec<String>) -> RowsOf {
+    let Some(id) = id else { return RowsOf::default() };
+    RowsOf::new(here, id, metric).unwrap_or_else(|| {
+        problems.push(format!("no finding `{id}` rests on {}: all of it is shown", metric.title()));
+        RowsOf::default()
+    })
 }
 
 /// The source that says when a metric's rows were observed: `samples` if they came in bursts, together with samples.

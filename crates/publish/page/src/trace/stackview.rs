@@ -106,7 +106,7 @@ fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(M
 fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
     let Selected { profile, scale } = selected;
     let unit = selection.metric.unit();
-    let narrowing = ["from", "to", "thread", "on", "class", "include", "exclude"];
+    let narrowing = ["from", "to", "thread", "on", "class", "finding", "include", "exclude"];
     let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
     let offer = ctx.here().offers.iter().find(|offer| offer.metric == selection.metric);
     let whole = offer.map(|offer| offer.rows).filter(|_| is_narrowed);
@@ -130,7 +130,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
                 } @else { ", without a common measure of time" }
             }
             "."
-            (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            (only("finding", "Only the samples of the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
         }
     }
 }

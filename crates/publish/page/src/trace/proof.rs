@@ -1,0 +1,82 @@
+//! What proves a finding: the lane that decides, a small flame graph of what it counts, and its rows.
+
+use super::links::counted;
+use super::own::STACKS;
+use super::pages::TraceCtx;
+use super::selection::Selection;
+use crate::frame;
+use crate::reply::Reply;
+use base::number::real;
+use maud::{Markup, html};
+use report::{EvidenceRows, Finding};
+use stacks::ViewOptions;
+use timeline::Span;
+use views::flame::{Stacked, small_flame};
+use views::words::counted as count_of;
+use views::{TableView, cards, lanes, tables};
+
+/// The tables of one finding have names of their own in the address.
+const IDS: [&str; 5] = ["rows", "rows-2", "rows-3", "rows-4", "rows-5"];
+/// The smallest part of a small flame graph, of 1.
+const LEAST_SHARE: f64 = 0.01;
+/// The largest share of the recording that is marked.
+const MAX_MARKED: f64 = 0.95;
+/// The most nodes of it.
+const MOST_NODES: usize = 60;
+
+/// The pictures of a finding's card.
+pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
+    html! { (lane(ctx, finding)) (flame(ctx, finding)) }
+}
+
+/// The lane that decides, with the time of the finding's rows marked.
+fn lane(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
+    let whole = Span::whole(&ctx.here().recording);
+    let all = ctx.here().lanes(whole);
+    let Some(lane) = all.iter().find(|lane| lane.id == finding.view.lane) else { return html! {} };
+    let first = finding.evidence.iter().filter_map(|of| of.first_ts_ns).min();
+    let last = finding.evidence.iter().filter_map(|of| of.last_ts_ns).max();
+    let marked = first.zip(last).map(|(from_ns, to_ns)| Span { from_ns, to_ns });
+    // A mark over nearly all of it says nothing.
+    let marked = marked.filter(|marked| real(marked.len_ns()) < MAX_MARKED * real(whole.len_ns()));
+    html! { div.deciding { (lanes::marked(lane, whole, marked)) } }
+}
+
+/// The stacks that the finding counts, of the service's own code.
+fn flame(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
+    let Some(params) = counted(ctx, finding) else { return html! {} };
+    let Some(selection) = Selection::of(ctx.kind(), &params.with("my", "1").with("alone", "1")) else {
+        return html! {};
+    };
+    let selected = selection.selected(ctx.kind());
+    let options = ViewOptions { least_share: LEAST_SHARE, most_nodes: MOST_NODES, ..selection.view.clone() };
+    let link = |node: &str| {
+        if ctx.file { String::new() } else { params.with("my", "1").with("root", node).href(STACKS) }
+    };
+    small_flame(Stacked { profile: &selected.profile, metric: &selection.metric, options: &options }, &link)
+}
+
+/// The page of a finding: its card, and the rows that it rests on.
+pub(super) fn page(ctx: &TraceCtx<'_>) -> Reply {
+    let explanation = &ctx.here().explanation;
+    let id = ctx.params.get("id").unwrap_or_default();
+    let Some(finding) = explanation.report.findings.iter().find(|finding| finding.id == id) else {
+        return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx));
+    };
+    let tables = finding.evidence.iter().zip(IDS).filter_map(|(rows, name)| rows_of(ctx, rows, name));
+    let body = html! {
+        (cards::exhibit(ctx, explanation, finding, &|finding| lane(ctx, finding)))
+        @for table in tables { (table) }
+    };
+    frame::reply(ctx, finding.id, &body)
+}
+
+/// The rows of a table that a finding rests on, by its query.
+fn rows_of(ctx: &TraceCtx<'_>, rows: &EvidenceRows, name: &'static str) -> Option<Markup> {
+    let spec = ctx.here().tables.table(rows.table)?.spec;
+    let view = TableView::new(name, spec.name, spec.about, rows.sql.clone());
+    Some(html! {
+        @if rows.rows > 0 { p.said { "It rests on " b { (count_of(rows.rows, "row")) } " of the table " code { (rows.table) } ", here summed up or the first of them." } }
+        (tables::table(ctx, &ctx.here().tables, &view))
+    })
+}
