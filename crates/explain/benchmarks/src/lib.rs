@@ -67,6 +67,7 @@ pub fn heading(bench: &Bench) -> Heading {
             counted(bench.measurements.benchmark.len(), "measurement")
         ),
         losses: report::damage_sentences(lost.truncated_at, &lost.damage, files),
+        are_losses_small: false,
         nothing_lost: "nothing: no damage",
     }
 }

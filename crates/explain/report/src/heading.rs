@@ -15,6 +15,8 @@ pub struct Heading {
     pub recorded: String,
     /// What is missing, one sentence each.
     pub losses: Vec<String>,
+    /// Whether each of them is below one per cent of what it is a part of, so that no figure changes by it.
+    pub are_losses_small: bool,
     /// What is printed instead if nothing is missing.
     pub nothing_lost: &'static str,
 }

@@ -1,6 +1,6 @@
 //! The first lines of a page: what was recorded, and when.
 
-use crate::loss::losses;
+use crate::loss::{are_small, losses};
 use crate::observed::observed_ns;
 use base::number::real;
 use model::{NO_INT, ProcessRow, Trace};
@@ -18,6 +18,7 @@ pub fn heading(recording: &Trace) -> Heading {
         command: exhibit.command_line.clone(),
         recorded: recorded(recording),
         losses: losses(recording),
+        are_losses_small: are_small(recording),
         nothing_lost: "nothing: no event dropped, no damage",
     }
 }

@@ -38,6 +38,19 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     sentences
 }
 
+/// Whether all that is missing are names of frames and the outermost frames of stacks, each in less than one per cent.
+pub(crate) fn are_small(recording: &Trace) -> bool {
+    let is_small = |part: u64, whole: u64| part.saturating_mul(100) < whole;
+    let missing = &recording.missing;
+    let names = usize::from(!missing.no_rundown && is_small(missing.unnamed_frames, missing.frames));
+    let samples = recording.samples.ts_ns.len() as u64;
+    let is_cut = |limit: &&Limit| {
+        limit.kind == LimitKind::Stacks && is_small(limit.samples.unwrap_or(u64::MAX), samples)
+    };
+    let small = names + missing.limits.all().iter().filter(is_cut).count();
+    losses(recording).len() <= small
+}
+
 /// The damage that is not the end of a file itself, which has its own sentence.
 fn further_damage(recording: &Trace) -> DamageLog {
     let is_end = |of: &Damage| {

@@ -109,13 +109,15 @@ pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static T
 }
 
 fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
-    let Heading { name, subject, recorded, losses, nothing_lost, .. } = &ctx.kind().explanation().heading;
+    let Heading { name, subject, recorded, losses, are_losses_small, nothing_lost, .. } =
+        &ctx.kind().explanation().heading;
     let about = &ctx.site.about;
     html! {
         header.top {
             div.title {
                 @if about.is_some() { a.brand href="../" { "Casebook" } } @else { span.brand { "Casebook" } }
-                h1 { (name) }
+                // The verdict, where there is one, is the page's first heading.
+                @if ctx.begins_with_verdict() { p.name { (name) } } @else { h1 { (name) } }
                 @if let Some(other) = ctx.kind().against() { span.against { "against " (other) } }
                 button type="button" data-theme-toggle="" hidden { "Light or dark" }
             }
@@ -124,7 +126,7 @@ fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
             @if let Some(about) = about { p.about { (about) " " a href="../" { "All " (K::NOUN) "s" } } }
             @if losses.is_empty() { p.facts.whole { "Missing: " (nothing_lost) } }
             @else {
-                details.loss {
+                details.loss.quiet[*are_losses_small] {
                     summary { "Missing: " (losses.first().map_or("", String::as_str))
                         @if losses.len() > 1 { " (and " (losses.len() - 1) " more)" } }
                     ul { @for sentence in losses { li { (sentence) } } }
@@ -135,11 +137,10 @@ fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
 }
 
 fn tabs<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
-    let kept = ctx.params.kept();
     html! {
         nav.tabs aria-label="Views" {
             @for tab in ctx.site.shown_tabs() {
-                a href=(kept.href(tab.path)) aria-current=[(tab.path == ctx.path).then_some("page")] { (tab.title) }
+                a href=(ctx.opening(tab)) aria-current=[(tab.path == ctx.path).then_some("page")] { (tab.title) }
             }
         }
     }

@@ -58,6 +58,11 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
         names.iter().map(|name| Self::written(name)).collect()
     }
 
+    /// What a tab shows first, if the whole of it is not the best beginning.
+    fn opens(_ctx: &Ctx<'_, Self>, _tab: &Tab<Self>) -> Option<Params> {
+        None
+    }
+
     /// Pictures that prove a finding, on its card.
     fn proof(_ctx: &Ctx<'_, Self>, _finding: &Finding) -> Markup {
         html! {}
@@ -282,6 +287,19 @@ impl<'a, K: KindOfPages> Ctx<'a, K> {
     /// The duration of the evidence, at least one nanosecond.
     pub(crate) fn duration_ns(&self) -> i64 {
         self.kind().tables().exhibit().duration_ns.max(1)
+    }
+
+    /// Whether the page begins with the verdict: that of the summary, and one file with everything.
+    pub(crate) fn begins_with_verdict(&self) -> bool {
+        let has_verdict = self.kind().explanation().verdict.is_some();
+        let is_first = K::TABS.first().is_some_and(|first| first.path == self.path);
+        has_verdict && (self.file || is_first)
+    }
+
+    /// Where the link of a tab leads.
+    pub(crate) fn opening(&self, tab: &Tab<K>) -> String {
+        let kept = self.params.kept();
+        K::opens(self, tab).unwrap_or(kept).href(tab.path)
     }
 
     /// Whether a range was requested.

@@ -25,7 +25,7 @@ use maud::{Markup, html};
 use model::Tables;
 use own::Own;
 use pages::TraceCtx;
-use report::{Explanation, Finding};
+use report::{Explanation, Finding, Severity};
 use std::sync::Arc;
 use timeline::Span;
 use views::Target;
@@ -88,6 +88,16 @@ impl KindOfPages for TracePages {
     fn written_list(names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
         names.iter().map(|name| labels.label(name)).collect()
+    }
+
+    fn opens(ctx: &TraceCtx<'_>, tab: &Tab<Self>) -> Option<views::Params> {
+        if tab.path != own::STACKS {
+            return None;
+        }
+        let findings = ctx.here().explanation.report.findings.iter();
+        findings
+            .filter(|finding| finding.severity > Severity::Note)
+            .find_map(|finding| links::counted(ctx, finding))
     }
 
     fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {

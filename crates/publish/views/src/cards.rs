@@ -14,7 +14,7 @@ const SHOWN: usize = 4;
 pub fn headline(verdict: &Verdict) -> Markup {
     html! {
         section aria-label="Verdict" {
-            p class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) }
+            h1 class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) }
             @for note in &verdict.notes { p.hint { (unbroken(note)) } }
         }
     }
