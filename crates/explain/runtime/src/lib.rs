@@ -69,7 +69,7 @@ pub use metered::{
 };
 pub use mine::{MyCode, NamePatternError};
 pub use mixture::Bounds;
-pub use names::{MethodLabels, written_name};
+pub use names::{MethodLabels, is_named_as_async, written_name};
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use plumbing::Plumbing;

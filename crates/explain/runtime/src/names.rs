@@ -20,6 +20,12 @@ pub fn written_name(frame: &str) -> String {
     written_lambda(bare).unwrap_or_else(|| bare.to_owned())
 }
 
+/// Whether a frame's name alone says that it is what an async method runs: its source name ends in `Async`, or it is a lambda's.
+/// Other names may be an iterator's.
+pub fn is_named_as_async(frame: &str) -> bool {
+    bare_name(frame).0.strip_suffix(".MoveNext").is_some_and(is_named_async)
+}
+
 /// A frame's name without its module, and its signature.
 fn bare_name(frame: &str) -> (&str, &str) {
     // A bracket at the very beginning is not that of a signature.
@@ -77,11 +83,11 @@ fn marked(frame: &str) -> String {
         let outer = before.trim_end_matches(['>', '$']).rsplit('<').next().unwrap_or_default();
         marks.push(format!("in {outer}"));
     }
-    match bare.strip_suffix(".MoveNext").filter(|class| is_machine(class)) {
-        Some(class) if is_named_async(class) => marks.push("async".to_owned()),
+    if is_named_as_async(frame) {
+        marks.push("async".to_owned());
+    } else if bare.strip_suffix(".MoveNext").is_some_and(is_machine) {
         // It may be an iterator's.
-        Some(_) => marks.push("state machine".to_owned()),
-        None => {}
+        marks.push("state machine".to_owned());
     }
     if marks.is_empty() { name.to_owned() } else { format!("{name} ({})", marks.join(", ")) }
 }

@@ -1,6 +1,6 @@
 //! The tree of stacks, with its frames grouped and folded.
 
-use crate::short::{marked_async, short_name, shown_type};
+use crate::short::{short_async_name, short_name, shown_type};
 use crate::weigh::Weighed;
 use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
@@ -125,7 +125,7 @@ pub struct ShapedTree {
     /// the stacks of the other recording follow the own ones.
     pub(crate) representative: ById<ShapedTree, Option<StackId>>,
     pub(crate) node_of_stack: ByStack<NodeId>,
-    /// Which stacks have folded plumbing as their innermost frame. Empty if plumbing is not folded.
+    /// Which stacks have plumbing as their innermost frame that is left out only because plumbing is folded. Empty if it is not.
     folded: ByStack<bool>,
     /// The children of node `n` are `children[first_child[n]..first_child[n + 1]]`.
     first_child: Vec<u32>,
@@ -150,15 +150,16 @@ impl ShapedTree {
             let place = parent.and_then(|parent| places.get(parent)).copied().unwrap_or_default();
             let name = names.of_frame.get(*frame).copied().flatten();
             let plumbing = index.plumbing(*frame).filter(|_| shaping.folds_plumbing).zip(name);
-            let (node, place) = match plumbing {
-                Some(plumbing) => grower.fold(stack, place, plumbing),
-                None => {
-                    let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
-                    grower.add(stack, place, Added { name, class, stands_in: index.stands_in(*frame) })
-                }
+            let (node, place) = if let Some(plumbing) = plumbing {
+                grower.fold(stack, place, plumbing)
+            } else {
+                let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
+                grower.add(stack, place, Added { name, class, stands_in: index.stands_in(*frame) })
             };
             if shaping.folds_plumbing {
-                grower.shape.folded.push(plumbing.is_some());
+                // Just my code leaves out all but the outermost frames anyway.
+                let would_be_shown = !shaping.my_code || parent.is_none();
+                grower.shape.folded.push(plumbing.is_some() && would_be_shown);
             }
             grower.shape.node_of_stack.push(node);
             places.push(place);
@@ -316,6 +317,7 @@ struct Grower {
 }
 
 /// A frame to add to a shape. It has no name if it is folded by a pattern.
+#[derive(Debug, Clone, Copy)]
 struct Added {
     name: Option<NameId>,
     class: NameClass,
@@ -410,7 +412,7 @@ impl FrameNames {
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
             let name = *known.entry(grouped).or_insert_with_key(|full| {
                 let short = match &shaping.group {
-                    GroupBy::Method if index.is_async(frame) => marked_async(&short_name(full)),
+                    GroupBy::Method if index.is_async(frame) => short_async_name(full),
                     GroupBy::Method => short_name(full),
                     GroupBy::Patterns(_) if full.contains('!') => short_name(full),
                     GroupBy::Type => shown_type(full.rsplit('!').next().unwrap_or(full)),

@@ -1,7 +1,7 @@
 //! Names of methods as a picture shows them: `Dictionary<string, …>.Insert`, `Cart.CheckoutAsync (async)`.
 
 use crate::shape::Name;
-use runtime::written_name;
+use runtime::{is_named_as_async, written_name};
 use std::collections::BTreeMap;
 
 /// Types that C# has words for, by their names in type arguments and in signatures.
@@ -48,9 +48,16 @@ const DEEPEST: u32 = 3;
 /// The end of the name of a lambda.
 const A_LAMBDA: &str = " (a lambda)";
 
-/// `Type.Method` of a full name, without module, namespace and signature. Async methods have the name of their source.
+/// `Type.Method` of a full name, without module, namespace and signature. What an async method runs has the method's name and
+/// a mark, if the name alone says that it is one.
 pub fn short_name(full: &str) -> String {
-    short_written(&written_name(full))
+    let short = short_written(&written_name(full));
+    if is_named_as_async(full) { marked_async(&short) } else { short }
+}
+
+/// The short name of what an async method runs, whatever its name.
+pub(crate) fn short_async_name(full: &str) -> String {
+    marked_async(&short_written(&written_name(full)))
 }
 
 /// `Type.Method` of a name as its source has it.
@@ -65,7 +72,7 @@ pub fn short_written(written: &str) -> String {
 }
 
 /// The short name of an async method's `MoveNext`, told from the method that starts it.
-pub(crate) fn marked_async(short: &str) -> String {
+fn marked_async(short: &str) -> String {
     match short.strip_suffix(A_LAMBDA) {
         Some(outer) => format!("{outer} (async lambda)"),
         None => format!("{short} (async)"),
@@ -218,7 +225,9 @@ mod tests {
     fn a_picture_shows_type_and_method() {
         let check = |full, expected: &str| assert_eq!(short_name(full), expected, "{full}");
         check("Shop!Shop.Orders.Cart.Add(int32)", "Cart.Add");
-        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Cart.AddAsync");
+        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Cart.AddAsync (async)");
+        check("Shop!Shop.Cart+<Items>d__7.MoveNext()", "Cart.Items");
+        check("Shop!Program+<>c+<<<Main>$>b__0_4>d.MoveNext()", "Program.Main (async lambda)");
         check("System.Private.CoreLib!System.String..ctor(char[])", "String..ctor");
         check("System.Private.CoreLib!System.String..cctor()", "String..cctor");
         check("Shop!Main", "Main");
@@ -240,7 +249,7 @@ mod tests {
         check("A!B.List`1[B.Pair`2[System.Int32,C.Outer+Inner]].Add(!0)", "List<Pair<int, Outer.Inner>>.Add");
         check("A!B.Pool+Worker.Run()", "Pool.Worker.Run");
         check("A!B.Box`1[Shop.Cart+<AddAsync>d__7].MoveNext()", "Box<Cart.AddAsync>.MoveNext");
-        check("A!B.Json`1+<WriteAsync>d__15[System.Int32].MoveNext()", "Json<…>.WriteAsync");
+        check("A!B.Json`1+<WriteAsync>d__15[System.Int32].MoveNext()", "Json<…>.WriteAsync (async)");
         let long = format!("A!B.List`1[C.{}].Add(!0)", "x".repeat(60));
         check(&long, "List<…>.Add");
         let deep = format!("A!B.{}int{}.Add(!0)", "L`1[".repeat(5), "]".repeat(5));
@@ -273,11 +282,5 @@ mod tests {
         check(&["A!B.C.Add(class System.String,int32)", "A!B.C.Add()"], &["C.Add(string, int)", "C.Add()"]);
         check(&["A!B.C.Add()", "D!E.C.Add()"], &["A!B.C.Add()", "D!E.C.Add()"]);
         check(&["A!B.C.Add", "D!E.C.Add"], &["A!B.C.Add", "D!E.C.Add"]);
-    }
-
-    #[test]
-    fn an_async_method_is_marked() {
-        assert_eq!(marked_async("Cart.AddAsync"), "Cart.AddAsync (async)");
-        assert_eq!(marked_async("Program.Main (a lambda)"), "Program.Main (async lambda)");
     }
 }

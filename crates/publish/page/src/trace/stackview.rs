@@ -150,7 +150,7 @@ fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> M
             " " (counted_len(selected.folded, "frame")) " of async plumbing"
             @if let Some(others) = others { " here and " (counted_len(others, "frame")) " there" }
             @if selected.folded == 1 && others.is_none() { " is" } @else { " are" }
-            " folded into their callers ("
+            " folded ("
             @if ctx.is_file() { "casebook open shows them" } @else { (link(&params.with(PLUMBING, "1"), "show them")) }
             ")."
         }
@@ -194,7 +194,7 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
             }
             label { "Thread " (thread_select(ctx)) }
             label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
-            label.check title="Frames that only start or resume async methods, or hand work to threads" {
+            label.check title="Frames that only start or resume async methods or hand work to threads. Unless they are shown, their weight counts for their callers." {
                 input type="checkbox" name=(PLUMBING) value="1" checked[params.get(PLUMBING).is_some()]; " Async plumbing"
             }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
