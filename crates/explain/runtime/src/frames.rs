@@ -5,7 +5,7 @@
 //! nodes answers for every sample. Nothing here knows a particular service.
 
 use crate::mine::MyCode;
-use crate::plumbing::{Plumbing, PlumbingNames, async_frames};
+use crate::plumbing::{Plumbing, PlumbingNames, async_frames, async_method, matches};
 use model::{ByFrame, ByStack, FrameId, StackId, Sym, Trace};
 
 /// Whose code a frame is.
@@ -215,28 +215,10 @@ fn is_of(module: &str, name: &str) -> bool {
     start.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a pattern matches a name: all of it, its beginning (`A*`) or its end (`*A`).
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        (Some(start), _) => name.starts_with(start),
-        (None, Some(end)) => name.ends_with(end),
-        (None, None) => name == pattern,
-    }
-}
-
 /// Whether a method is the program's entry point: `Main`, top-level statements, or the state machine of either.
 fn is_entry(class: &str, method: &str) -> bool {
     matches!(method, "Main" | "<Main>$" | "<Main>")
         || method == "MoveNext" && (class.contains("+<Main>d__") || class.contains("+<<Main>$>d__"))
-}
-
-/// The type and the name of a method. For a state machine, those of its async method.
-pub(crate) fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
-    let machine = || {
-        let (outer, rest) = class.rsplit_once("+<").filter(|_| method == "MoveNext")?;
-        Some((outer, rest.split_once(">d__")?.0))
-    };
-    machine().unwrap_or((class, method))
 }
 
 /// What each stack is doing, and the frames to name for it.

@@ -1,7 +1,6 @@
 //! Async plumbing: frames of .NET that only carry an async continuation or hand work to a thread (`plumbing.txt`), and the
 //! frames of async methods, which such frames call.
 
-use crate::frames::{async_method, matches};
 use crate::names::{is_machine, is_named_async};
 use model::{ByFrame, FrameId, Sym, Trace};
 use rustc_hash::FxHashSet;
@@ -59,6 +58,24 @@ fn named(line: &'static str) -> Option<(&'static str, Plumbing)> {
     let (name, method) = line.split_once(' ')?;
     let kind = Plumbing::NAMES.iter().find(|(of, _)| *of == name)?;
     Some((method, kind.1))
+}
+
+/// Whether a pattern matches a name: all of it, its beginning (`A*`) or its end (`*A`).
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+        (Some(start), _) => name.starts_with(start),
+        (None, Some(end)) => name.ends_with(end),
+        (None, None) => name == pattern,
+    }
+}
+
+/// The type and the name of a method. For a state machine, those of its async method.
+pub(crate) fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
+    let machine = || {
+        let (outer, rest) = class.rsplit_once("+<").filter(|_| method == "MoveNext")?;
+        Some((outer, rest.split_once(">d__")?.0))
+    };
+    machine().unwrap_or((class, method))
 }
 
 /// Which frames are an async method's `MoveNext`. An iterator's `MoveNext` has the same name.

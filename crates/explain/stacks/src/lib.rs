@@ -29,6 +29,6 @@ pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::WeightedTree;
 pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping};
-pub use short::{short_name, short_written, told_apart};
+pub use short::{distinct, short_name, short_written};
 pub use view::{Direction, Nodes, TreeView, ViewOptions, view};
 pub use weigh::{Weighed, weigh};

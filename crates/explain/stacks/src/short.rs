@@ -1,6 +1,5 @@
 //! Names of methods as a picture shows them: `Dictionary<string, …>.Insert`, `Cart.CheckoutAsync (async)`.
 
-use crate::shape::Name;
 use runtime::{is_named_as_async, written_name};
 use std::collections::BTreeMap;
 
@@ -71,7 +70,7 @@ pub fn short_written(written: &str) -> String {
     }
 }
 
-/// The short name of an async method's `MoveNext`, told from the method that starts it.
+/// The short name of an async method's `MoveNext`, distinct from the method that starts it.
 fn marked_async(short: &str) -> String {
     match short.strip_suffix(A_LAMBDA) {
         Some(outer) => format!("{outer} (async lambda)"),
@@ -84,22 +83,21 @@ pub(crate) fn shown_type(class: &str) -> String {
     with_arguments(class, 0)
 }
 
+/// A name for a picture, and the full one.
+type ShortAndFull<'a> = (&'a str, &'a str);
+
 /// The short names of a list. Those that are alike get their signature, or else are shown in full.
-pub fn told_apart(names: &[&Name]) -> Vec<String> {
-    let count = |texts: &[String]| {
+pub fn distinct(names: &[ShortAndFull<'_>]) -> Vec<String> {
+    let mut shown: Vec<String> = names.iter().map(|(short, _)| (*short).to_owned()).collect();
+    let longer: [fn(ShortAndFull<'_>) -> String; 2] = [with_signature, |(_, full)| full.to_owned()];
+    for label in longer {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for text in texts {
+        for text in &shown {
             *counts.entry(text.clone()).or_default() += 1;
         }
-        counts
-    };
-    let mut shown: Vec<String> = names.iter().map(|name| name.short.clone()).collect();
-    let longer: [fn(&Name) -> String; 2] = [with_signature, |name| name.full.clone()];
-    for label in longer {
-        let counts = count(&shown);
         for (shown, name) in shown.iter_mut().zip(names) {
             if counts.get(shown).is_some_and(|count| *count > 1) {
-                *shown = label(name);
+                *shown = label(*name);
             }
         }
     }
@@ -107,10 +105,10 @@ pub fn told_apart(names: &[&Name]) -> Vec<String> {
 }
 
 /// A short name with the types of its arguments: `Cart.Add(int, string)`.
-fn with_signature(name: &Name) -> String {
-    let bracket = name.full.find('(').filter(|at| *at > 0);
-    let inside = bracket.and_then(|at| name.full.get(at + 1..)?.strip_suffix(')'));
-    let Some(inside) = inside else { return name.short.clone() };
+fn with_signature((short, full): ShortAndFull<'_>) -> String {
+    let bracket = full.find('(').filter(|at| *at > 0);
+    let inside = bracket.and_then(|at| full.get(at + 1..)?.strip_suffix(')'));
+    let Some(inside) = inside else { return short.to_owned() };
     let kinds = ["class ", "value class ", "valuetype "];
     let bare = |text: &str| {
         let text = text.trim();
@@ -118,7 +116,7 @@ fn with_signature(name: &Name) -> String {
         argument(text, 0)
     };
     let types: Vec<String> = split(inside, ',').into_iter().map(bare).collect();
-    format!("{}({})", name.short, types.join(", "))
+    format!("{short}({})", types.join(", "))
 }
 
 /// The type whose method implements one of an interface that is written out: `Engine` of `Net.Engine.System.IItem.Execute`.
@@ -219,7 +217,6 @@ fn split(text: &str, at: char) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NameClass;
 
     #[test]
     fn a_picture_shows_type_and_method() {
@@ -268,15 +265,10 @@ mod tests {
 
     #[test]
     fn names_of_one_list_that_are_alike_get_what_tells_them_apart() {
-        let name = |full: &str| Name {
-            full: full.into(),
-            short: short_name(full),
-            class: NameClass::User,
-            stands_in: false,
-        };
         let check = |fulls: &[&str], expected: &[&str]| {
-            let names: Vec<Name> = fulls.iter().map(|full| name(full)).collect();
-            assert_eq!(told_apart(&names.iter().collect::<Vec<_>>()), expected);
+            let shorts: Vec<String> = fulls.iter().map(|full| short_name(full)).collect();
+            let names: Vec<_> = shorts.iter().map(String::as_str).zip(fulls.iter().copied()).collect();
+            assert_eq!(distinct(&names), expected);
         };
         check(&["A!B.C.Add()", "A!B.C.Get()"], &["C.Add", "C.Get"]);
         check(&["A!B.C.Add(class System.String,int32)", "A!B.C.Add()"], &["C.Add(string, int)", "C.Add()"]);

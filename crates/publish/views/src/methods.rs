@@ -5,7 +5,7 @@ use crate::tree::tree;
 use crate::words::{counted_len, percent};
 use crate::{Links, place};
 use maud::{Markup, html};
-use stacks::{Direction, MethodRow, ViewOptions, methods, told_apart, view, written_weight as weight};
+use stacks::{Direction, MethodRow, ViewOptions, distinct, methods, view, written_weight as weight};
 
 /// The most rows of the list.
 const ROWS: usize = 200;
@@ -57,8 +57,10 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
 
 /// Rows with their names, of which no two are alike.
 fn labelled<'a>(of: Stacked<'_>, rows: Vec<&'a MethodRow>) -> Vec<(&'a MethodRow, String)> {
-    let names: Vec<_> = rows.iter().filter_map(|row| of.profile.shape.names.get(row.name)).collect();
-    rows.into_iter().zip(told_apart(&names)).collect()
+    let names = rows.iter().filter_map(|row| of.profile.shape.names.get(row.name));
+    let names: Vec<_> = names.map(|name| (name.short.as_str(), name.full.as_str())).collect();
+    let labels = distinct(&names);
+    rows.into_iter().zip(labels).collect()
 }
 
 fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, label: &str, total: f64) -> Markup {
