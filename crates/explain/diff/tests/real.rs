@@ -99,7 +99,7 @@ fn place(diff: &Diff, subject: Subject, measure: &str) -> usize {
 fn methods_that_the_source_names_alike_and_two_ways_to_count_requests_can_be_told_apart() {
     let diff = diff(&fixture("healthy"), &fixture("leak"));
     let shown: Vec<&str> = diff.rows.iter().map(Change::shown_name).collect();
-    for label in ["Program.Main (lambda b__0_4, state machine)", "Program.Main (lambda b__0_18)"] {
+    for label in ["Program.Main (lambda b__0_4, async)", "Program.Main (lambda b__0_18)"] {
         assert!(shown.contains(&label), "{label}");
     }
     let by_route =

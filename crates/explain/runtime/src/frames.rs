@@ -5,6 +5,7 @@
 //! nodes answers for every sample. Nothing here knows a particular service.
 
 use crate::mine::MyCode;
+use crate::plumbing::{Plumbing, PlumbingNames, async_frames, async_method, matches};
 use model::{ByFrame, ByStack, FrameId, StackId, Sym, Trace};
 
 /// Whose code a frame is.
@@ -214,28 +215,10 @@ fn is_of(module: &str, name: &str) -> bool {
     start.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a pattern matches a name: all of it, its beginning (`A*`) or its end (`*A`).
-fn matches(pattern: &str, name: &str) -> bool {
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        (Some(start), _) => name.starts_with(start),
-        (None, Some(end)) => name.ends_with(end),
-        (None, None) => name == pattern,
-    }
-}
-
 /// Whether a method is the program's entry point: `Main`, top-level statements, or the state machine of either.
 fn is_entry(class: &str, method: &str) -> bool {
     matches!(method, "Main" | "<Main>$" | "<Main>")
         || method == "MoveNext" && (class.contains("+<Main>d__") || class.contains("+<<Main>$>d__"))
-}
-
-/// The type and the name of a method. For a state machine, those of its async method.
-fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
-    let machine = || {
-        let (outer, rest) = class.rsplit_once("+<").filter(|_| method == "MoveNext")?;
-        Some((outer, rest.split_once(">d__")?.0))
-    };
-    machine().unwrap_or((class, method))
 }
 
 /// What each stack is doing, and the frames to name for it.
@@ -243,6 +226,9 @@ fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
 pub struct StackIndex {
     owners: ByFrame<Owner>,
     stand_ins: ByFrame<bool>,
+    plumbing: ByFrame<Option<Plumbing>>,
+    /// Which frames are `MoveNext` of an async method.
+    asynchronous: ByFrame<bool>,
     entries: ByFrame<bool>,
     marks: ByStack<Marks>,
     /// Whether the server called it (`true`), or it resumed after an `await` (`false`), whichever is further in. `None` if
@@ -266,7 +252,7 @@ impl StackIndex {
 
     /// Makes the index. Takes time in proportion to the frames and the stacks.
     pub fn with(recording: &Trace, mine: &MyCode) -> Self {
-        let names = Names::built_in();
+        let (names, plumbing_names) = (Names::built_in(), PlumbingNames::built_in());
         let frames = &recording.frames;
         let text =
             |list: &ByFrame<Sym>, at: FrameId| list.get(at).and_then(|sym| recording.strings.get(*sym));
@@ -279,11 +265,15 @@ impl StackIndex {
         }));
         let mut owners = ByFrame::default();
         let mut stand_ins = ByFrame::default();
+        let mut plumbing = ByFrame::default();
         let mut frame_marks: ByFrame<Marks> = ByFrame::default();
         for at in frames.name.ids() {
             let class = text(&frames.declaring_type, at).unwrap_or_default();
             let method = text(&frames.method, at);
             let owner = names.owner(&mine, text(&frames.module, at).unwrap_or_default(), class, method);
+            let is_framework = owner == Owner::Framework;
+            let kind = method.filter(|_| is_framework).and_then(|method| plumbing_names.kind(class, method));
+            plumbing.push(kind);
             owners.push(if is_native(at) && owner == Owner::User { Owner::Framework } else { owner });
             stand_ins.push(names.stands_in(class, method));
             frame_marks.push(names.marks(class, method.unwrap_or_default()));
@@ -292,6 +282,8 @@ impl StackIndex {
             entries: frame_marks.iter().map(|marks| marks.has(Marks::ENTRY)).collect(),
             owners,
             stand_ins,
+            asynchronous: async_frames(recording, &plumbing),
+            plumbing,
             marks: ByStack::default(),
             served: ByStack::default(),
             user: ByStack::default(),
@@ -355,6 +347,16 @@ impl StackIndex {
     /// Whether a frame counts for its caller: a stop for the sampler, or a frame without a name.
     pub fn stands_in(&self, frame: FrameId) -> bool {
         self.stand_ins.get(frame).copied().unwrap_or(true)
+    }
+
+    /// What a frame of async plumbing is for. `None` if it is not plumbing.
+    pub fn plumbing(&self, frame: FrameId) -> Option<Plumbing> {
+        self.plumbing.get(frame).copied().flatten()
+    }
+
+    /// Whether a frame is the `MoveNext` of an async method, and not of an iterator.
+    pub fn is_async(&self, frame: FrameId) -> bool {
+        self.asynchronous.get(frame).copied().unwrap_or(false)
     }
 
     /// The innermost frame that says what the thread did, otherwise the innermost frame.

@@ -20,6 +20,12 @@ pub fn written_name(frame: &str) -> String {
     written_lambda(bare).unwrap_or_else(|| bare.to_owned())
 }
 
+/// Whether a frame's name alone says that it is what an async method runs: its source name ends in `Async`, or it is a lambda's.
+/// Other names may be an iterator's.
+pub fn is_named_as_async(frame: &str) -> bool {
+    bare_name(frame).0.strip_suffix(".MoveNext").is_some_and(is_named_async)
+}
+
 /// A frame's name without its module, and its signature.
 fn bare_name(frame: &str) -> (&str, &str) {
     // A bracket at the very beginning is not that of a signature.
@@ -29,7 +35,7 @@ fn bare_name(frame: &str) -> (&str, &str) {
 }
 
 /// The written names of the methods of one list. If several are written alike, each gets what distinguishes it: `Program.Main
-/// (lambda b__7_1)`, `Shop.Cart.SubmitAsync (state machine)`, a signature, or the full name.
+/// (lambda b__7_1)`, `Shop.Cart.SubmitAsync (async)`, a signature, or the full name.
 #[derive(Debug, Default)]
 pub struct MethodLabels(BTreeMap<String, String>);
 
@@ -77,7 +83,10 @@ fn marked(frame: &str) -> String {
         let outer = before.trim_end_matches(['>', '$']).rsplit('<').next().unwrap_or_default();
         marks.push(format!("in {outer}"));
     }
-    if bare.strip_suffix(".MoveNext").is_some_and(is_machine) {
+    if is_named_as_async(frame) {
+        marks.push("async".to_owned());
+    } else if bare.strip_suffix(".MoveNext").is_some_and(is_machine) {
+        // It may be an iterator's.
         marks.push("state machine".to_owned());
     }
     if marks.is_empty() { name.to_owned() } else { format!("{name} ({})", marks.join(", ")) }
@@ -101,6 +110,15 @@ fn written_lambda(bare: &str) -> Option<String> {
 /// Whether a type is a state machine.
 pub(crate) fn is_machine(class: &str) -> bool {
     machine_name(class).is_some()
+}
+
+/// Whether the name of a state machine says that its method is async: it ends in `Async`, or it is of a lambda or of the
+/// entry point, which cannot be iterators.
+pub(crate) fn is_named_async(class: &str) -> bool {
+    machine_name(class).is_some_and(|(_, name)| {
+        let source = source_name(name);
+        source.ends_with("Async") || source.ends_with(A_LAMBDA) || source == "Main"
+    })
 }
 
 /// The method that a state machine was made from: `Shop.Cart.PlaceAsync`.
@@ -178,13 +196,17 @@ mod tests {
             &[first, "Shop!Program+<>c+<<<Main>$>b__0_4>d.MoveNext()", "Shop!Program+<>c.<<Main>$>b__0_18()"],
             &[
                 "Program.Main (lambda b__0_4)",
-                "Program.Main (lambda b__0_4, state machine)",
+                "Program.Main (lambda b__0_4, async)",
                 "Program.Main (lambda b__0_18)",
             ],
         );
         check(
             &["Shop!Shop.Cart+<SubmitAsync>d__7.MoveNext()", "Shop!Shop.Cart.SubmitAsync(int32)"],
-            &["Shop.Cart.SubmitAsync (state machine)", "Shop.Cart.SubmitAsync"],
+            &["Shop.Cart.SubmitAsync (async)", "Shop.Cart.SubmitAsync"],
+        );
+        check(
+            &["Shop!Shop.Cart+<Items>d__7.MoveNext()", "Shop!Shop.Cart.Items()"],
+            &["Shop.Cart.Items (state machine)", "Shop.Cart.Items"],
         );
         check(
             &["Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop!Shop.Cart.<Remove>g__Price|4_0(int32)"],

@@ -18,6 +18,7 @@ mod methods;
 mod metric;
 mod profile;
 mod shape;
+mod short;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -27,6 +28,7 @@ pub use filter::{Filter, PatternError, SampleSet, pattern};
 pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::WeightedTree;
-pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping, short_name, short_written};
+pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping};
+pub use short::{distinct, short_name, short_written};
 pub use view::{Direction, Nodes, TreeView, ViewOptions, view};
 pub use weigh::{Weighed, weigh};

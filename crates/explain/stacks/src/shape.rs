@@ -1,8 +1,10 @@
 //! The tree of stacks, with its frames grouped and folded.
 
+use crate::short::{short_async_name, short_name, shown_type};
+use crate::weigh::Weighed;
 use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
-use runtime::{Owner, StackIndex, written_name};
+use runtime::{Owner, Plumbing, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// A node of a shape.
@@ -50,6 +52,9 @@ pub struct Shaping {
     pub my_code: bool,
     /// Frames whose full name matches are left out, so that their weight goes to their callers.
     pub fold: Option<Regex>,
+    /// Whether async plumbing is left out, so that its weight goes to its callers. Of a stack that has nothing else, the frame
+    /// that says most stays.
+    pub folds_plumbing: bool,
 }
 
 /// Whose code a name is, by the first frame that has it.
@@ -99,7 +104,7 @@ impl NameClass {
 pub struct Name {
     /// In full: `Module!Namespace.Type.Method(signature)`.
     pub full: String,
-    /// For pictures: `Type.Method`.
+    /// For pictures: `Type.Method`, or `Type.Method (async)` for what an async method runs.
     pub short: String,
     /// Whose code it is.
     pub class: NameClass,
@@ -120,6 +125,8 @@ pub struct ShapedTree {
     /// the stacks of the other recording follow the own ones.
     pub(crate) representative: ById<ShapedTree, Option<StackId>>,
     pub(crate) node_of_stack: ByStack<NodeId>,
+    /// Which stacks have plumbing as their innermost frame that is left out only because plumbing is folded. Empty if it is not.
+    folded: ByStack<bool>,
     /// The children of node `n` are `children[first_child[n]..first_child[n + 1]]`.
     first_child: Vec<u32>,
     children: Vec<NodeId>,
@@ -129,30 +136,75 @@ impl ShapedTree {
     /// Shapes the stacks of a recording.
     pub fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
         let names = FrameNames::new(recording, index, shaping);
-        let mut shape = Self { names: names.names, ..Self::default() };
-        let mut known: FxHashMap<(NodeId, NameId), NodeId> = FxHashMap::default();
-        shape.push(None, ALL_NAME, None);
-        shape.push(Some(ROOT), STACKLESS_NAME, None);
-        let collapses = !matches!(shaping.group, GroupBy::Method);
+        let mut grower = Grower {
+            shape: Self { names: names.names, ..Self::default() },
+            known: FxHashMap::default(),
+            my_code: shaping.my_code,
+            collapses: !matches!(shaping.group, GroupBy::Method),
+        };
+        grower.shape.push(None, ALL_NAME, None);
+        grower.shape.push(Some(ROOT), STACKLESS_NAME, None);
+        let mut places: ByStack<Place> = ByStack::default();
         let stacks = &recording.stacks;
         for ((stack, parent), frame) in stacks.parent.iter_with_ids().zip(&stacks.frame) {
-            let caller = parent.and_then(|parent| shape.node_of_stack.get(parent)).copied().unwrap_or(ROOT);
+            let place = parent.and_then(|parent| places.get(parent)).copied().unwrap_or_default();
             let name = names.of_frame.get(*frame).copied().flatten();
-            let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
-            // The outermost frame stays, so that threads without user code remain distinct.
-            let joins_run = shaping.my_code && class.is_foreign() && caller != ROOT;
-            let joins_caller = |name: &NameId| collapses && shape.name.get(caller) == Some(name);
-            // Frames that are folded, or that continue their caller's name, add no node.
-            let node = match name.filter(|name| !joins_run && !joins_caller(name)) {
-                None => caller,
-                Some(name) => *known
-                    .entry((caller, name))
-                    .or_insert_with(|| shape.push(Some(caller), name, Some(stack))),
+            let plumbing = index.plumbing(*frame).filter(|_| shaping.folds_plumbing).zip(name);
+            let (node, place) = if let Some(plumbing) = plumbing {
+                grower.fold(stack, place, plumbing)
+            } else {
+                let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
+                grower.add(stack, place, Added { name, class, stands_in: index.stands_in(*frame) })
             };
-            shape.node_of_stack.push(node);
+            if shaping.folds_plumbing {
+                // Just my code leaves out all but the outermost frames anyway.
+                let would_be_shown = !shaping.my_code || parent.is_none();
+                grower.shape.folded.push(plumbing.is_some() && would_be_shown);
+            }
+            grower.shape.node_of_stack.push(node);
+            places.push(place);
         }
-        shape.link();
-        shape
+        grower.shape.link();
+        grower.shape
+    }
+
+    /// How many frames of async plumbing are folded in stacks that weigh something: a frame once for each way of being called.
+    pub fn folded(&self, recording: &Trace, weighed: &Weighed) -> usize {
+        let weighs = |stack: StackId| weighed.own.get(stack).is_some_and(|weight| *weight != 0.0);
+        // Which stacks are called on the way to one that weighs something, and which nodes have such a stack.
+        let mut on_the_way: ByStack<bool> = self.folded.iter().map(|_| false).collect();
+        let mut shown: ById<Self, bool> = self.parent.iter().map(|_| false).collect();
+        let ids: Vec<StackId> = self.folded.ids().collect();
+        for stack in ids.iter().rev().copied() {
+            if !weighs(stack) && on_the_way.get(stack) != Some(&true) {
+                continue;
+            }
+            let parent = recording.stacks.parent.get(stack).copied().flatten();
+            for stack in [Some(stack), parent].into_iter().flatten() {
+                if let Some(place) = on_the_way.get_mut(stack) {
+                    *place = true;
+                }
+            }
+            let node = self.node_of_stack.get(stack).filter(|_| weighs(stack));
+            if let Some(place) = node.and_then(|node| shown.get_mut(*node)) {
+                *place = true;
+            }
+        }
+        for node in self.parent.ids().collect::<Vec<_>>().into_iter().rev() {
+            let parent = self.parent.get(node).copied().flatten().filter(|_| shown.get(node) == Some(&true));
+            if let Some(place) = parent.and_then(|parent| shown.get_mut(parent)) {
+                *place = true;
+            }
+        }
+        // The node of a stack of nothing but plumbing shows its frame.
+        let is_shown = |stack: StackId| {
+            let node = self.node_of_stack.get(stack).copied().unwrap_or(ROOT);
+            shown.get(node) == Some(&true) && self.representative.get(node) == Some(&Some(stack))
+        };
+        let is_folded = |stack: StackId| self.folded.get(stack) == Some(&true);
+        let is_counted =
+            |stack: &StackId| on_the_way.get(*stack) == Some(&true) && is_folded(*stack) && !is_shown(*stack);
+        ids.iter().filter(|stack| is_counted(stack)).count()
     }
 
     fn push(&mut self, parent: Option<NodeId>, name: NameId, representative: Option<StackId>) -> NodeId {
@@ -255,6 +307,77 @@ impl ShapedTree {
     }
 }
 
+/// A shape that grows by the frames of stacks.
+struct Grower {
+    shape: ShapedTree,
+    known: FxHashMap<(NodeId, NameId), NodeId>,
+    my_code: bool,
+    /// Whether a frame that continues its caller's name adds no node.
+    collapses: bool,
+}
+
+/// A frame to add to a shape. It has no name if it is folded by a pattern.
+#[derive(Debug, Clone, Copy)]
+struct Added {
+    name: Option<NameId>,
+    class: NameClass,
+    stands_in: bool,
+}
+
+impl Grower {
+    /// The node of a name below a caller, which a stack adds if it is the first one.
+    fn child(&mut self, stack: StackId, caller: NodeId, name: NameId) -> NodeId {
+        let Self { shape, known, .. } = self;
+        *known.entry((caller, name)).or_insert_with(|| shape.push(Some(caller), name, Some(stack)))
+    }
+
+    /// Folds a frame of plumbing. Returns the node of its stack, and the place of what it calls.
+    fn fold(&mut self, stack: StackId, place: Place, plumbing: (Plumbing, NameId)) -> (NodeId, Place) {
+        let place = place.with(plumbing);
+        (self.held(stack, place), place)
+    }
+
+    /// The node above a place. Of a stack of nothing but plumbing, the node of the frame that says most.
+    fn held(&mut self, stack: StackId, place: Place) -> NodeId {
+        place.only.map_or(place.node, |(_, name)| self.child(stack, ROOT, name))
+    }
+
+    /// Adds a frame that is not plumbing. Returns the node of its stack, and the place of what it calls.
+    fn add(&mut self, stack: StackId, place: Place, frame: Added) -> (NodeId, Place) {
+        let Some(name) = frame.name else { return (self.held(stack, place), place) };
+        // A frame that does not say what ran counts for its caller, which must then be there.
+        let caller = if frame.stands_in { self.held(stack, place) } else { place.node };
+        // The outermost frame stays, so that threads without user code remain distinct.
+        let joins_run = self.my_code && frame.class.is_foreign() && caller != ROOT;
+        let joins_caller = self.collapses && self.shape.name.get(caller) == Some(&name);
+        let node = if joins_run || joins_caller { caller } else { self.child(stack, caller, name) };
+        (node, Place { node, only: None })
+    }
+}
+
+/// Where in a shape the callees of a stack go.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    node: NodeId,
+    /// The plumbing that says most, if the stack has had no other frame.
+    only: Option<(Plumbing, NameId)>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { node: ROOT, only: None }
+    }
+}
+
+impl Place {
+    /// The place below a frame of plumbing. Of several that say as much, the outermost one is kept.
+    fn with(self, plumbing: (Plumbing, NameId)) -> Self {
+        let says_more = self.only.is_none_or(|(kept, _)| plumbing.0 > kept);
+        let is_outermost = self.node == ROOT;
+        Self { only: if is_outermost && says_more { Some(plumbing) } else { self.only }, ..self }
+    }
+}
+
 /// The name and the class of every frame.
 struct FrameNames {
     names: ById<Name, Name>,
@@ -289,9 +412,10 @@ impl FrameNames {
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
             let name = *known.entry(grouped).or_insert_with_key(|full| {
                 let short = match &shaping.group {
+                    GroupBy::Method if index.is_async(frame) => short_async_name(full),
                     GroupBy::Method => short_name(full),
                     GroupBy::Patterns(_) if full.contains('!') => short_name(full),
-                    GroupBy::Type => full.rsplit('!').next().unwrap_or(full).to_owned(),
+                    GroupBy::Type => shown_type(full.rsplit('!').next().unwrap_or(full)),
                     _ => full.clone(),
                 };
                 let by_method = matches!(shaping.group, GroupBy::Method);
@@ -332,47 +456,11 @@ fn namespace(class: &str) -> Option<&str> {
     outer.rsplit_once('.').map(|(namespace, _)| namespace)
 }
 
-/// `Type.Method` of a full name, without module, namespace and signature. Async methods have the name of their source.
-pub fn short_name(full: &str) -> String {
-    short_written(&written_name(full))
-}
-
-/// `Type.Method` of a name as its source has it.
-pub fn short_written(written: &str) -> String {
-    let mut depth = 0u32;
-    let mut dots = Vec::new();
-    for (at, character) in written.char_indices() {
-        match character {
-            '[' | '<' | '(' => depth += 1,
-            ']' | '>' | ')' => depth = depth.saturating_sub(1),
-            // A constructor is `..ctor`: its name begins with a dot.
-            '.' if depth == 0 && !written.get(..at).is_some_and(|before| before.ends_with('.')) => {
-                dots.push(at);
-            }
-            _ => {}
-        }
-    }
-    let cut = dots.len().checked_sub(2).and_then(|at| dots.get(at));
-    cut.and_then(|at| written.get(at + 1..)).unwrap_or(written).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern;
     use crate::testing::tree;
-
-    #[test]
-    fn a_picture_shows_type_and_method() {
-        let check = |full, expected: &str| assert_eq!(short_name(full), expected, "{full}");
-        check("Shop!Shop.Orders.Cart.Add(int32)", "Cart.Add");
-        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Cart.AddAsync");
-        check("System.Private.CoreLib!System.String..ctor(char[])", "String..ctor");
-        check("Shop!Main", "Main");
-        check("A!B.List`1[System.String].Add(!0)", "List`1[System.String].Add");
-        check("?", "?");
-        check("", "");
-    }
+    use crate::{Filter, Metric, pattern, weigh};
 
     #[test]
     fn stacks_grouped_by_module_have_a_node_for_a_run_of_it() {
@@ -413,5 +501,68 @@ mod tests {
         let group = GroupBy::Patterns(vec![(pattern("^(Shop)[^!]*!").unwrap(), "the $1".into())]);
         let shaping = Shaping { group, ..Shaping::default() };
         assert_eq!(tree(&recording, &shaping), "all 1\n the Shop 1\n  Other!c 1 (1)\n");
+    }
+
+    const THREAD: &str = "System.Private.CoreLib!System.Threading.Thread.StartCallback()";
+    const POOL: &str = "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch()";
+    const CONTEXT: &str = "System.Private.CoreLib!System.Threading.ExecutionContext.RunInternal()";
+    const START: &str =
+        "System.Private.CoreLib!System.Runtime.CompilerServices.AsyncMethodBuilderCore.Start(!!0&)";
+    const PAY: &str = "Shop!Shop.Cart+<PayAsync>d__1.MoveNext()";
+    const WAIT: &str = "System.Private.CoreLib!System.Threading.Monitor.Wait()";
+
+    fn folding() -> Shaping {
+        Shaping { folds_plumbing: true, ..Shaping::default() }
+    }
+
+    fn folded(recording: &Trace) -> usize {
+        let shape = ShapedTree::new(recording, &StackIndex::new(recording), &folding());
+        shape.folded(recording, &weigh(recording, &Metric::Running, &Filter::default()))
+    }
+
+    #[test]
+    fn plumbing_between_and_below_other_frames_counts_for_its_callers() {
+        let recording = Trace::sampled(&[
+            (&[THREAD, POOL, CONTEXT, PAY, START], 2),
+            (&[THREAD, POOL, CONTEXT, PAY, START, WAIT], 3),
+            (&[THREAD, WAIT], 4),
+        ]);
+        let expected = format!("all 9\n {PAY} 5 (2)\n  {WAIT} 3 (3)\n {WAIT} 4 (4)\n");
+        assert_eq!(tree(&recording, &folding()), expected);
+        assert_eq!(folded(&recording), 4);
+    }
+
+    #[test]
+    fn of_a_stack_of_nothing_but_plumbing_the_frame_that_says_most_is_kept() {
+        let recording = Trace::sampled(&[
+            (&[THREAD], 1),
+            (&[THREAD, POOL, CONTEXT], 2),
+            (&[THREAD, POOL, CONTEXT, START], 3),
+            (&[THREAD, POOL, "?"], 4),
+        ]);
+        let expected = format!("all 10\n {POOL} 6 (2)\n  ? 4 (4)\n {START} 3 (3)\n {THREAD} 1 (1)\n");
+        assert_eq!(tree(&recording, &folding()), expected);
+        assert_eq!(folded(&recording), 1);
+    }
+
+    #[test]
+    fn plumbing_is_folded_in_every_grouping_and_with_just_my_code() {
+        let recording = Trace::sampled(&[(&[THREAD, POOL, "System.Linq!Sum", PAY, START, WAIT], 1)]);
+        let shaped = |shaping: Shaping| tree(&recording, &shaping);
+        let group = GroupBy::Module;
+        assert_eq!(
+            shaped(Shaping { group, ..folding() }),
+            "all 1\n System.Linq 1\n  Shop 1\n   System.Private.CoreLib 1 (1)\n"
+        );
+        let expected = format!("all 1\n System.Linq!Sum 1\n  {PAY} 1 (1)\n");
+        assert_eq!(shaped(Shaping { my_code: true, ..folding() }), expected);
+    }
+
+    #[test]
+    fn what_an_async_method_runs_is_told_from_the_method_that_starts_it() {
+        let recording = Trace::sampled(&[(&["Shop!Shop.Cart.PayAsync()", START, PAY], 1)]);
+        let shape = ShapedTree::new(&recording, &StackIndex::new(&recording), &folding());
+        let shorts: Vec<&str> = shape.names.iter().map(|name| name.short.as_str()).collect();
+        assert!(shorts.contains(&"Cart.PayAsync") && shorts.contains(&"Cart.PayAsync (async)"));
     }
 }

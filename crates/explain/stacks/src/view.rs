@@ -330,7 +330,7 @@ impl Viewer<'_> {
 mod tests {
     use super::*;
     use crate::testing::{lines, options, profile};
-    use crate::{Filter, Metric, ShapedTree, Shaping, weigh};
+    use crate::{Filter, GroupBy, Metric, ShapedTree, Shaping, weigh};
     use model::Trace;
     use proptest::prelude::*;
     use runtime::StackIndex;
@@ -415,20 +415,28 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_shown_adds_up_and_every_id_leads_back(
-            stacks in prop::collection::vec((prop::collection::vec(0usize..5, 0..6), 1u64..4), 0..12),
-            up: bool, my_code: bool, least_share in prop::sample::select(vec![0.0, 0.2]),
+            stacks in prop::collection::vec((prop::collection::vec(0usize..8, 0..6), 1u64..4), 0..12),
+            up: bool, my_code: bool, folds_plumbing: bool, by_module: bool, least_share in prop::sample::select(vec![0.0, 0.2]),
         ) {
-            const NAMES: [&str; 5] = ["A!a", "A!b", "System.Linq!c", "System.Private.CoreLib!d", "B!e"];
+            const NAMES: [&str; 8] = [
+                "A!a", "A!b", "System.Linq!c", "System.Private.CoreLib!d", "B!e", "?",
+                "System.Private.CoreLib!System.Threading.Thread.StartCallback",
+                "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch",
+            ];
             let frames: Vec<(Vec<&str>, u64)> = stacks.iter()
                 .map(|(of, count)| (of.iter().map(|at| NAMES[*at]).collect(), *count)).collect();
             let borrowed: Vec<(&[&str], u64)> = frames.iter().map(|(of, count)| (of.as_slice(), *count)).collect();
             let direction = if up { Direction::Up } else { Direction::Down };
-            let profile = profile(&Trace::sampled(&borrowed), &Shaping { my_code, ..Shaping::default() });
+            let group = if by_module { GroupBy::Module } else { GroupBy::Method };
+            let shaping = Shaping { group, my_code, folds_plumbing, fold: None };
+            let profile = profile(&Trace::sampled(&borrowed), &shaping);
             let options = ViewOptions { least_share, ..options(direction) };
             let whole = view(&profile, &options);
             let total: u64 = frames.iter().map(|(_, count)| *count).sum();
             let own: f64 = whole.nodes.own.iter().sum();
             prop_assert!((own + whole.hidden_weight - total as f64).abs() < 1e-9);
+            // Nothing is left without a name: the node above all stacks weighs nothing itself.
+            prop_assert!(whole.nodes.own[0].abs() < 1e-9);
             for at in 0..whole.nodes.id.len() {
                 let zoom = Some(whole.nodes.id[at].clone());
                 let zoomed = view(&profile, &ViewOptions { zoom, ..options.clone() });

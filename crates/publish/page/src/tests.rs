@@ -376,6 +376,41 @@ fn what_samples_of_cpus_cannot_show_is_not_drawn_as_empty() {
 }
 
 #[test]
+fn async_plumbing_is_folded_and_counted_and_one_link_shows_it() {
+    let box_of = "AsyncStateMachineBox";
+    let dispatch = "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch()";
+    let query = |query: &[(&str, &str)]| -> Vec<(String, String)> {
+        query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let pages = pages(read("healthy.nettrace.zst"));
+    let page = |of: &[(&str, &str)]| text(pages.answer("/stacks", &query(of)));
+    for show in ["flame", "tree", "methods"] {
+        let by_total = ("methods.sort", "-total");
+        let folded = page(&[("show", show), by_total]);
+        assert!(!folded.contains(box_of), "{show}");
+        assert!(
+            folded.contains("frames of async plumbing are folded")
+                && folded.contains("plumbing=1\">show them")
+        );
+        let shown = page(&[("show", show), by_total, ("plumbing", "1")]);
+        assert!(shown.contains(box_of) && shown.contains("Async plumbing is shown"), "{show}");
+    }
+    // Tables of other tabs link to such methods.
+    let callers = page(&[("show", "callers"), ("method", dispatch)]);
+    assert!(callers.contains("Async plumbing is shown, because") && !callers.contains("No stack of this"));
+    // In just my code, one frame of each thread's beginning is all that would be shown.
+    let count = |of: &[(&str, &str)]| {
+        let page = page(of);
+        let (before, _) = page.split_once(" of async plumbing").unwrap();
+        before.rsplit("</b>").next().unwrap().to_owned()
+    };
+    assert_ne!(count(&[]), count(&[("my", "1")]));
+    let both = Pages::compared(read("starvation.nettrace.zst").into(), read("healthy.nettrace.zst").into());
+    let compared = text(both.unwrap().answer("/stacks", &[]));
+    assert!(compared.contains(" of async plumbing here and ") && !compared.contains(box_of));
+}
+
+#[test]
 fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_ten_rows() {
     let of = |name| Evidence::from(read(name));
     let pages = Pages::compared(of("starvation.nettrace.zst"), of("healthy.nettrace.zst")).unwrap();

@@ -5,7 +5,7 @@ use crate::tree::tree;
 use crate::words::{counted_len, percent};
 use crate::{Links, place};
 use maud::{Markup, html};
-use stacks::{Direction, MethodRow, ViewOptions, methods, view, written_weight as weight};
+use stacks::{Direction, MethodRow, ViewOptions, distinct, methods, view, written_weight as weight};
 
 /// The most rows of the list.
 const ROWS: usize = 200;
@@ -27,6 +27,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
     }
     let all = rows.len();
     rows.truncate(ROWS);
+    let rows = labelled(of, rows);
     let sort = |by: &str| links.here(&params.with("methods.sort", by));
     html! {
         div.toolbar {
@@ -48,13 +49,21 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
                     @if methods.total_against.is_some() { th.num scope="col" { "own, other" } th.num scope="col" { "with callees, other" } }
                     th scope="col" { "method" }
                 } }
-                tbody { @for row in rows { (method_row(links, of, row, methods.total)) } }
+                tbody { @for (row, label) in rows { (method_row(links, of, row, &label, methods.total)) } }
             }
         }
     }
 }
 
-fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, total: f64) -> Markup {
+/// Rows with their names, of which no two are alike.
+fn labelled<'a>(of: Stacked<'_>, rows: Vec<&'a MethodRow>) -> Vec<(&'a MethodRow, String)> {
+    let names = rows.iter().filter_map(|row| of.profile.shape.names.get(row.name));
+    let names: Vec<_> = names.map(|name| (name.short.as_str(), name.full.as_str())).collect();
+    let labels = distinct(&names);
+    rows.into_iter().zip(labels).collect()
+}
+
+fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, label: &str, total: f64) -> Markup {
     let unit = of.metric.unit();
     let cell = |value: f64| html! { td.num data-v=(value) { (weight(value, unit)) } };
     let Some(name) = of.profile.shape.names.get(row.name) else { return html! {} };
@@ -65,7 +74,7 @@ fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, total: f64) -
             (cell(row.total)) td.num data-v=(row.total) { (percent(row.total, total)) }
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
             td.name {
-                a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (name.short) }
+                a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (label) }
                 @if name.stands_in { span.hint { " does not show what ran: counted as its caller's own" } }
             }
         }
@@ -80,9 +89,9 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
         let methods = methods(profile);
         return html! {
             p { "Which method? The heaviest are:" }
-            ul { @for row in methods.rows.iter().take(OFFERED) {
+            ul { @for (row, label) in labelled(of, methods.rows.iter().take(OFFERED).collect()) {
                 @if let Some(name) = profile.shape.names.get(row.name) {
-                    li { a href=(links.here(&params.with("method", &name.full))) title=(name.full) { (name.short) } }
+                    li { a href=(links.here(&params.with("method", &name.full))) title=(name.full) { (label) } }
                 }
             } }
         };
@@ -101,9 +110,11 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let sums = methods(profile);
     let is_it = |row: &&MethodRow| profile.shape.names.get(row.name).is_some_and(|name| name.full == *method);
     let own = sums.rows.iter().find(is_it).map(|row| row.own);
+    let known = profile.shape.names.iter().find(|name| name.full == *method);
+    let shown = known.map_or_else(|| stacks::short_name(method), |name| name.short.clone());
     let (up, down) = (flame.with("up", "1"), flame.with("up", ""));
     html! {
-        h3.name title=(method) { (stacks::short_name(method)) }
+        h3.name title=(method) { (shown) }
         p.hint { (method) }
         (missed(links, &callees))
         dl.figures {

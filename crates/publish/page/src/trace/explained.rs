@@ -15,7 +15,7 @@ const SHAPES_KEPT: usize = 6;
 const LANES_KEPT: usize = 4;
 
 /// The parameters of an address that shape the stacks: equal parameters, equal shape.
-pub(super) type ShapeKey = [String; 4];
+pub(super) type ShapeKey = [String; 5];
 
 /// A recording, explained.
 #[derive(Debug)]

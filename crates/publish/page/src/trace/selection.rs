@@ -14,7 +14,9 @@ use std::sync::Arc;
 use views::Params;
 
 /// The parameters that shape the tree: the key of kept shapes.
-const SHAPING: [&str; 4] = ["group", "groups", "my", "fold"];
+const SHAPING: [&str; 5] = ["group", "groups", "my", "fold", PLUMBING];
+/// The parameter that shows async plumbing, which is folded otherwise.
+pub(super) const PLUMBING: &str = "plumbing";
 /// The most groups of patterns; further ones are left out.
 const MAX_GROUPS: usize = 20;
 /// The longest name of a group in bytes. The limit matters because each `$0` in it may become a long name.
@@ -60,6 +62,10 @@ pub(crate) struct Selected {
     pub(crate) profile: WeightedTree,
     /// The factor for the other recording's weights. `None` without a comparison or a common measure of time.
     pub(crate) scale: Option<f64>,
+    /// How many frames of async plumbing are folded.
+    pub(crate) folded: usize,
+    /// `folded` of the other recording. `None` without a comparison.
+    pub(crate) folded_against: Option<usize>,
 }
 
 impl Selection {
@@ -98,7 +104,11 @@ impl Selection {
             include,
             exclude,
         };
-        let key = SHAPING.map(|name| params.get(name).unwrap_or_default().to_owned());
+        let folds_plumbing = params.get(PLUMBING).is_none() && !is_of_plumbing(pages, params.get("method"));
+        let key = SHAPING.map(|name| match name {
+            PLUMBING => folds_plumbing.to_string(),
+            name => params.get(name).unwrap_or_default().to_owned(),
+        });
         let kind = params.get("thread").filter(|text| text.parse::<i64>().is_err()).map(str::to_owned);
         let kind = kind.filter(|_| !filter.threads.is_empty());
         let applies = Applies::to(&metric);
@@ -122,7 +132,7 @@ impl Selection {
             most_nodes: MAX_NODES,
         };
         let per_request = per_request(pages, params, &mut problems);
-        let shaping = Shaping { group, my_code: params.get("my").is_some(), fold };
+        let shaping = Shaping { group, my_code: params.get("my").is_some(), fold, folds_plumbing };
         let alone = params.get("alone").is_some();
         let is_narrowed = filter.samples.is_some() || filter.times.is_some();
         let finding = params.get("finding").filter(|_| is_narrowed).map(str::to_owned);
@@ -134,10 +144,12 @@ impl Selection {
         let here = &pages.here;
         let shape = here.shape(&self.key, &self.shaping);
         let weighed = weigh(&here.recording, &self.metric, &self.filter);
+        let folded = shape.folded(&here.recording, &weighed);
         // A thread's number means something in one recording only.
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
-            return Selected { profile: WeightedTree::new(shape, &weighed), scale: None };
+            let profile = WeightedTree::new(shape, &weighed);
+            return Selected { profile, scale: None, folded, folded_against: None };
         };
         let other_weighed = match self.kind.as_deref().map(|kind| of_kind(&other.recording, kind)) {
             // To a filter, an empty list means all threads.
@@ -156,8 +168,11 @@ impl Selection {
             }
         };
         let scale = self.scale(here, other);
-        let other = (&*other.shape(&self.key, &self.shaping), &other_weighed);
-        Selected { profile: WeightedTree::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale }
+        let other_shape = other.shape(&self.key, &self.shaping);
+        let folded_against = Some(other_shape.folded(&other.recording, &other_weighed));
+        let other = (&*other_shape, &other_weighed);
+        let profile = WeightedTree::compared(&shape, &weighed, other, scale.unwrap_or(1.0));
+        Selected { profile, scale, folded, folded_against }
     }
 
     /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
@@ -222,6 +237,16 @@ fn rows_of(here: &Explained, id: Option<&str>, metric: &Metric, problems: &mut V
         problems.push(format!("no finding `{id}` rests on {}: all of it is shown", metric.title()));
         RowsOf::default()
     })
+}
+
+/// Whether a method is async plumbing in either recording. Folded, it would have neither callers nor callees.
+fn is_of_plumbing(pages: &TracePages, method: Option<&str>) -> bool {
+    let is_plumbing = |of: &Explained| {
+        let name = of.recording.strings.find(method?)?;
+        let frame = of.recording.frames.name.find(|of| *of == name)?;
+        of.index.plumbing(frame)
+    };
+    is_plumbing(&pages.here).or_else(|| is_plumbing(pages.against.as_ref()?)).is_some()
 }
 
 /// The source that says when a metric's rows were observed: `samples` if they came in bursts, together with samples.

@@ -5,7 +5,7 @@
 
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
-use super::selection::{Selected, Selection};
+use super::selection::{PLUMBING, Selected, Selection};
 use super::works::how_it_works;
 use crate::kind::{Detail, Section};
 use crate::reply::Reply;
@@ -14,8 +14,8 @@ use model::Sampler;
 use stacks::{Metric, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
 use views::methods::{around, method_list};
-use views::words::counted;
-use views::{Params, call_tree, place};
+use views::words::{counted, counted_len};
+use views::{Links, Params, call_tree, place};
 
 /// The views of stacks.
 const SHOWS: [(&str, &str); 4] = [
@@ -104,7 +104,7 @@ fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(M
 
 /// How much is summed up, and what is left out.
 fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
-    let Selected { profile, scale } = selected;
+    let Selected { profile, scale, .. } = selected;
     let unit = selection.metric.unit();
     let narrowing = ["from", "to", "thread", "on", "class", "finding", "include", "exclude"];
     let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
@@ -130,15 +130,39 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
                 } @else { ", without a common measure of time" }
             }
             "."
-            (only("finding", "Only the samples of the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            (only("finding", "Only the rows of the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            (plumbing(ctx, selection, selected))
+        }
+    }
+}
+
+/// How much async plumbing is folded, and the way to the opposite.
+fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
+    let params = ctx.params.without(&["root", PLUMBING]);
+    let link = |params: &Params, text: &str| html! { a href=(params.href(ctx.path)) { (text) } };
+    let others = selected.folded_against.filter(|count| *count > 0);
+    let is_asked_for = ctx.params.get(PLUMBING).is_some();
+    html! {
+        @if !selection.shaping.folds_plumbing {
+            " Async plumbing is shown"
+            @if is_asked_for { " (" (link(&params, "fold it")) ")." } @else { ", because this method is part of it." }
+        } @else if selected.folded > 0 || others.is_some() {
+            " " (counted_len(selected.folded, "frame")) " of async plumbing"
+            @if let Some(others) = others { " here and " (counted_len(others, "frame")) " there" }
+            @if selected.folded == 1 && others.is_none() { " is" } @else { " are" }
+            " folded ("
+            @if ctx.is_file() { "casebook open shows them" } @else { (link(&params.with(PLUMBING, "1"), "show them")) }
+            ")."
         }
     }
 }
 
 fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
     let params = ctx.params;
-    let named =
-        ["metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class", "groups"];
+    let named = [
+        "metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class", "groups",
+        PLUMBING,
+    ];
     let rest = params.without(&named).without(&["root"]);
     let value = |name: &str| params.get(name).unwrap_or_default();
     html! {
@@ -170,6 +194,9 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
             }
             label { "Thread " (thread_select(ctx)) }
             label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
+            label.check title="Frames that only start or resume async methods or hand work to threads. Unless they are shown, their weight counts for their callers." {
+                input type="checkbox" name=(PLUMBING) value="1" checked[params.get(PLUMBING).is_some()]; " Async plumbing"
+            }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
             details.more open[["include", "exclude", "fold", "on", "class", "groups"].iter().any(|name| params.get(name).is_some())] {
                 summary { "Patterns" }
