@@ -213,7 +213,7 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!(
-            "the load differs: {before} requests/s before, {after} after; compare per request instead (--per request)"
+            "the load differs: {before} requests/s before, {after} after; compare per request instead"
         ));
     }
 }

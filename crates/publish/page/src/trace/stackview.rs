@@ -130,7 +130,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
                 } @else { ", without a common measure of time" }
             }
             "."
-            (only("finding", "Only the rows of the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            (only("finding", "Only what counts for the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
             (plumbing(ctx, selection, selected))
         }
     }
