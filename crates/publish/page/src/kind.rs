@@ -289,11 +289,11 @@ impl<'a, K: KindOfPages> Ctx<'a, K> {
         self.kind().tables().exhibit().duration_ns.max(1)
     }
 
-    /// Whether the page begins with the verdict: that of the summary, and one file with everything.
+    /// Whether the page begins with the verdict, as that of the summary does. One file with all sections begins with its name.
     pub(crate) fn begins_with_verdict(&self) -> bool {
         let has_verdict = self.kind().explanation().verdict.is_some();
         let is_first = K::TABS.first().is_some_and(|first| first.path == self.path);
-        has_verdict && (self.file || is_first)
+        has_verdict && is_first && !self.file
     }
 
     /// Where the link of a tab leads.

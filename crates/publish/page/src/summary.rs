@@ -27,7 +27,7 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
 /// What is wrong, in one sentence; empty for evidence without rules.
 pub(crate) fn headline<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let verdict = &ctx.kind().explanation().verdict;
-    html! { @if let Some(verdict) = verdict { (cards::headline(verdict)) } }
+    html! { @if let Some(verdict) = verdict { (cards::headline(ctx, verdict)) } }
 }
 
 fn not_here<K: KindOfPages>(explanation: &Explanation) -> Markup {

@@ -10,11 +10,12 @@ use report::{EvidenceRows, Explanation, Finding, Place, SCORE, Severity, Verdict
 /// Places and measurements that a card shows at once; the others are one click away.
 const SHOWN: usize = 4;
 
-/// The verdict: what is wrong, in one sentence.
-pub fn headline(verdict: &Verdict) -> Markup {
+/// The verdict: what is wrong, in one sentence. It is the first heading of a page, and in one file a heading of its section.
+pub fn headline(links: &dyn Links, verdict: &Verdict) -> Markup {
+    let class = format!("headline {}", verdict.tone());
     html! {
         section aria-label="Verdict" {
-            h1 class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) }
+            @if links.is_file() { h2 class=(class) { (unbroken(&verdict.text)) } } @else { h1 class=(class) { (unbroken(&verdict.text)) } }
             @for note in &verdict.notes { p.hint { (unbroken(note)) } }
         }
     }
