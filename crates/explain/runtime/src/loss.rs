@@ -42,7 +42,9 @@ pub fn losses(recording: &Trace) -> Vec<String> {
 pub(crate) fn are_small(recording: &Trace) -> bool {
     let is_small = |part: u64, whole: u64| part.saturating_mul(100) < whole;
     let missing = &recording.missing;
-    let names = usize::from(!missing.no_rundown && is_small(missing.unnamed_frames, missing.frames));
+    // Frames without a name have a sentence of their own, see `names`.
+    let has_names = missing.unnamed_frames > 0 && !missing.no_rundown;
+    let names = usize::from(has_names && is_small(missing.unnamed_frames, missing.frames));
     let samples = recording.samples.ts_ns.len() as u64;
     let is_cut = |limit: &&Limit| {
         limit.kind == LimitKind::Stacks && is_small(limit.samples.unwrap_or(u64::MAX), samples)
@@ -153,6 +155,21 @@ fn percent(part: u64, whole: u64) -> String {
 mod tests {
     use super::*;
     use model::LossRow;
+
+    #[test]
+    fn only_few_names_and_few_cut_stacks_are_a_small_loss() {
+        let mut recording = Trace::default();
+        (recording.missing.frames, recording.missing.unnamed_frames) = (1_000, 9);
+        assert!(are_small(&recording));
+        recording.missing.unnamed_frames = 10;
+        assert!(!are_small(&recording));
+        // Without such frames there is no such sentence, and a single dropped event is not small.
+        recording.missing.unnamed_frames = 0;
+        recording.missing.events = 1;
+        assert!(!are_small(&recording));
+        recording.missing.unnamed_frames = 9;
+        assert!(!are_small(&recording));
+    }
 
     #[test]
     fn every_kind_of_loss_has_its_sentence() {
