@@ -17,12 +17,12 @@ use views::{TableView, cards, lanes, tables};
 
 /// The tables of one finding have names of their own in the address.
 const IDS: [&str; 5] = ["rows", "rows-2", "rows-3", "rows-4", "rows-5"];
-/// The smallest part of a small flame graph, of 1.
+/// The smallest part of a card's flame graph, of 1.
 const LEAST_SHARE: f64 = 0.01;
-/// The largest share of the recording that is marked.
-const MAX_MARKED: f64 = 0.95;
-/// The most nodes of it.
+/// The most nodes of a card's flame graph.
 const MOST_NODES: usize = 60;
+/// The largest share of the recording that is marked in a lane.
+const MAX_MARKED: f64 = 0.95;
 
 /// The pictures of a finding's card.
 pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
