@@ -73,7 +73,7 @@ mod tests {
             tries: &[],
             verify: "",
             places_of: "",
-            view: report::View { shows: "", lane: "", tab: "/sql", params: &[] },
+            view: report::View { shows: "", lane: "", tab: "/sql", metric: None },
             before,
             absorbs,
             check: |_| None,

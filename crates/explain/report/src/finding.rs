@@ -93,7 +93,7 @@ pub struct EvidenceRows {
     pub last_ts_ns: Option<i64>,
     /// Exactly which samples these are, so that a view can show them and no others; empty for other tables.
     pub samples: Vec<SampleGroup>,
-    /// The time of each row, which says the same of other tables; empty for samples.
+    /// The time of each row, which says the same of other tables, as two rows seldom have the same nanosecond; empty for samples.
     pub times: Vec<i64>,
 }
 
@@ -122,9 +122,8 @@ pub struct View {
     pub lane: &'static str,
     /// The path of its tab: `/stacks`.
     pub tab: &'static str,
-    /// The parameters of its address, as names and values. Those of the finding itself (its time range, its place) are added
-    /// by the page.
-    pub params: &'static [(&'static str, &'static str)],
+    /// The metric by which the stacks of its rows are summed up, if stacks prove it: a name that `stacks::Metric` takes.
+    pub metric: Option<&'static str>,
 }
 
 /// What the score of a finding means, and the order of findings.
@@ -287,7 +286,7 @@ mod tests {
                 places: Vec::new(),
                 places_of: "",
                 evidence: Vec::new(),
-                view: View { shows: "", lane: "", tab: "", params: &[] },
+                view: View { shows: "", lane: "", tab: "", metric: None },
                 why: String::new(),
                 tries: Vec::new(),
                 verify: String::new(),

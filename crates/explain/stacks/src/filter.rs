@@ -43,13 +43,6 @@ impl SampleSet {
         Self(groups.copied().collect())
     }
 
-    /// The state that all of them have, if it is one.
-    pub fn state(&self) -> Option<&'static str> {
-        let mut states = self.0.iter().map(|group| group.state);
-        let first = states.next()?;
-        states.all(|state| state == first).then_some(first)
-    }
-
     /// Whether it has the samples of a thread with a stack in a state.
     pub(crate) fn has(&self, thread: ThreadId, stack: Option<StackId>, state: &'static str) -> bool {
         let (thread, stack) = (thread.index(), stack.map(model::Id::index));

@@ -332,10 +332,25 @@ fn every_rule_leads_to_a_tab_and_to_a_metric_of_stacks() {
     for rule in findings::RULES {
         let view = rule.view;
         assert!(TracePages::TABS.iter().any(|tab| tab.path == view.tab), "{}: {}", rule.id, view.tab);
-        for (_, metric) in view.params.iter().filter(|(name, _)| *name == "metric") {
-            assert!(stacks::Metric::of_name(metric).is_some(), "{}: {metric}", rule.id);
-        }
+        let is_known = |metric| stacks::Metric::of_name(metric).is_some();
+        assert!(view.metric.is_none_or(is_known), "{}: {:?}", rule.id, view.metric);
     }
+}
+
+#[test]
+fn a_finding_is_not_compared_with_a_recording_that_lacks_it() {
+    let query = [("metric", "waiting"), ("finding", "sync-over-async")];
+    let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let stacks = |earlier: &str| {
+        let pages = Pages::compared(read("starvation.nettrace.zst").into(), read(earlier).into()).unwrap();
+        text(pages.answer("/stacks", &query))
+    };
+    let (lacking, having) = (stacks("healthy.nettrace.zst"), stacks("starvation.nettrace.zst"));
+    assert!(
+        lacking.contains("the other recording has no such finding")
+            && !lacking.contains("the other recording has 0")
+    );
+    assert!(!having.contains("no such finding") && having.contains("the other recording has 135,219"));
 }
 
 #[test]

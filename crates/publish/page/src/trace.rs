@@ -91,7 +91,8 @@ impl KindOfPages for TracePages {
     }
 
     fn opens(ctx: &TraceCtx<'_>, tab: &Tab<Self>) -> Option<views::Params> {
-        if tab.path != own::STACKS {
+        // A comparison begins with everything, since the other recording may lack the finding.
+        if tab.path != own::STACKS || ctx.kind().against.is_some() {
             return None;
         }
         let findings = ctx.here().explanation.report.findings.iter();

@@ -6,6 +6,7 @@ use base::number::real;
 use maud::{Markup, html};
 use report::unit::show;
 use report::{EvidenceRows, Explanation, Finding, Place, SCORE, Severity, Verdict};
+use std::collections::BTreeSet;
 
 /// Places and measurements that a card shows at once; the others are one click away.
 const SHOWN: usize = 4;
@@ -88,37 +89,44 @@ fn body(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: 
 fn routes(explanation: &Explanation, finding: &Finding) -> Markup {
     let list =
         explanation.parts.iter().find(|part| part.id == "requests").and_then(|part| part.list("routes"));
-    let requests = || finding.places.iter().filter_map(|place| place.request.as_deref());
-    let affected = list.map(|list| (list, list.shown())).map(|(list, columns)| {
-        let p99 = columns.into_iter().find(|column| column.name == "p99");
-        let rows = list.rows.iter().filter(|row| requests().any(|request| is_of_route(request, &row.name)));
-        let named = rows.map(|row| (row.name.as_str(), p99.as_ref().and_then(|column| column.text(row))));
-        named.take(SHOWN).collect::<Vec<_>>()
-    });
-    let affected = affected.unwrap_or_default();
+    let Some(list) = list else { return html! {} };
+    let rows = || list.rows.iter().enumerate();
+    // A path may fit several routes: `/orders/latest` and `/orders/{id}`. The most exact one answers it.
+    let answers = |path: &str| {
+        let fitting =
+            rows().filter_map(|(at, row)| Some((exactness(path, &row.name)?, std::cmp::Reverse(at))));
+        fitting.max().map(|(_, at)| at.0)
+    };
+    let affected: BTreeSet<usize> =
+        finding.places.iter().filter_map(|place| answers(place.request.as_deref()?)).collect();
+    let p99 = list.shown().into_iter().find(|column| column.name == "p99");
     html! {
         @if !affected.is_empty() {
             p.affected { "Affected: "
-                @for (at, (name, p99)) in affected.iter().enumerate() {
-                    @if at > 0 { ", " }
-                    code { (name) } @if let Some(p99) = p99 { " (p99 " (unbroken(p99)) ")" }
+                @for (number, (_, row)) in rows().filter(|(at, _)| affected.contains(at)).take(SHOWN).enumerate() {
+                    @if number > 0 { ", " }
+                    code { (row.name) }
+                    @if let Some(p99) = p99.as_ref().and_then(|column| column.text(row)) { " (p99 " (unbroken(&p99)) ")" }
                 }
+                @if affected.len() > SHOWN { ", and " (affected.len() - SHOWN) " more" }
             }
         }
     }
 }
 
-/// Whether a path is one of a route, such as `/starve/100` of `/starve/{ms:int}`. Both may begin with a method.
-fn is_of_route(path: &str, route: &str) -> bool {
-    let parts = |text: &str| -> Vec<String> {
+/// How many segments of a path its route says literally: 1 of `/starve/100` by `/starve/{ms:int}`. `None` if it is not the
+/// path's route. Either may begin with a method.
+fn exactness(path: &str, route: &str) -> Option<usize> {
+    fn parts(text: &str) -> Vec<String> {
         let bare = text.split_once(' ').map_or(text, |(_, behind)| behind);
         bare.trim_matches('/').split('/').map(str::to_lowercase).collect()
-    };
+    }
     let (path, route) = (parts(path), parts(route));
     let takes_rest = route.last().is_some_and(|last| last.starts_with("{*"));
-    let is_like = |(own, of): (&String, &String)| own == of || of.starts_with('{');
-    path.iter().zip(&route).all(is_like)
-        && (path.len() == route.len() || takes_rest && path.len() >= route.len())
+    let pairs = || path.iter().zip(&route);
+    let fits = pairs().all(|(own, of)| own == of || of.starts_with('{'))
+        && (path.len() == route.len() || takes_rest && path.len() >= route.len());
+    fits.then(|| pairs().filter(|(own, of)| own == of).count())
 }
 
 fn measured(finding: &Finding) -> Markup {
@@ -188,13 +196,15 @@ mod tests {
 
     #[test]
     fn a_path_belongs_to_the_route_whose_segments_it_has() {
-        let check = |path, route, expected| assert_eq!(is_of_route(path, route), expected, "{path} {route}");
-        check("/starve/100", "/starve/{ms:int}", true);
-        check("GET /starve/100", "/Starve/{ms:int}", true);
-        check("/starve", "/starve/{ms:int}", false);
-        check("/starve/100/all", "/starve/{ms:int}", false);
-        check("/files/a/b", "/files/{*path}", true);
-        check("/", "/", true);
-        check("/health", "/", false);
+        let check = |path, route, expected| assert_eq!(exactness(path, route), expected, "{path} {route}");
+        check("/starve/100", "/starve/{ms:int}", Some(1));
+        check("GET /starve/100", "/Starve/{ms:int}", Some(1));
+        check("/orders/latest", "/orders/latest", Some(2));
+        check("/orders/latest", "/orders/{id}", Some(1));
+        check("/starve", "/starve/{ms:int}", None);
+        check("/starve/100/all", "/starve/{ms:int}", None);
+        check("/files/a/b", "/files/{*path}", Some(1));
+        check("/", "/", Some(1));
+        check("/health", "/", None);
     }
 }

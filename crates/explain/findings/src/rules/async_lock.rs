@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again with spans: the route's median comes close to its fastest requests, and throughput rises with the number of clients.",
     places_of: "the samples in which a thread is at the gate",
-    view: View { shows: "the requests that wait", lane: "in-flight", tab: "/requests", params: &[] },
+    view: View { shows: "the requests that wait", lane: "in-flight", tab: "/requests", metric: None },
     before: &[],
     absorbs: &[],
     check,

@@ -62,12 +62,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no thread-pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
     places_of: "the samples in which a pool thread is blocked",
-    view: View {
-        shows: "the blocked stacks",
-        lane: "waiting",
-        tab: "/stacks",
-        params: &[("metric", "waiting")],
-    },
+    view: View { shows: "the blocked stacks", lane: "waiting", tab: "/stacks", metric: Some("waiting") },
     before: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
     check,

@@ -50,7 +50,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what the busy thread does",
         lane: "running",
         tab: "/stacks",
-        params: &[("metric", "running")],
+        metric: Some("running"),
     },
     before: &[],
     absorbs: &[],

@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again with spans: calls per trace, and the requests' p50.",
     places_of: "the samples of running threads in outgoing HTTP calls",
-    view: View { shows: "the requests and their calls", lane: "latency", tab: "/requests", params: &[] },
+    view: View { shows: "the requests and their calls", lane: "latency", tab: "/requests", metric: None },
     before: &["slow-dependency"],
     absorbs: &[],
     check,

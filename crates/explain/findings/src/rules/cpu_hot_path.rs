@@ -74,7 +74,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests per second rise.",
     places_of: "the samples of running threads",
-    view: View { shows: "the hot path", lane: "running", tab: "/stacks", params: &[("metric", "running")] },
+    view: View { shows: "the hot path", lane: "running", tab: "/stacks", metric: Some("running") },
     before: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,

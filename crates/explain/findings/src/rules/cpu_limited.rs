@@ -85,7 +85,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
     places_of: "the samples of running threads",
-    view: View { shows: "the readings of the CPU limit", lane: "cores", tab: "/sql", params: &[] },
+    view: View { shows: "the readings of the CPU limit", lane: "cores", tab: "/sql", metric: None },
     before: &[
         "gc-pauses",
         "threadpool-queue-flood",

@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "the requests with repeated commands",
         lane: "latency",
         tab: "/requests",
-        params: &[],
+        metric: None,
     },
     before: &[
         "slow-dependency",

@@ -64,7 +64,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "the stacks that wait for a connection",
         lane: "waiting",
         tab: "/requests",
-        params: &[],
+        metric: None,
     },
     before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],

@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "the stacks that wait for each other",
         lane: "waiting",
         tab: "/stacks",
-        params: &[("metric", "waiting"), ("on", "monitor")],
+        metric: Some("waiting"),
     },
     before: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],

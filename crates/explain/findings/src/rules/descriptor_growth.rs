@@ -64,7 +64,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record a minute under the same load: `process.open_files` in the table `host` stays level.",
     places_of: "the exceptions",
-    view: View { shows: "the numbers of open files", lane: "resident", tab: "/sql", params: &[] },
+    view: View { shows: "the numbers of open files", lane: "resident", tab: "/sql", metric: None },
     before: &[],
     absorbs: &[],
     check,

@@ -50,7 +50,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "where exceptions are thrown",
         lane: "exceptions",
         tab: "/stacks",
-        params: &[("metric", "exceptions")],
+        metric: Some("exceptions"),
     },
     before: &["lock-contention", "cpu-hot-path"],
     absorbs: &[],

@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what the finalizer thread does",
         lane: "heap",
         tab: "/stacks",
-        params: &[("metric", "waiting")],
+        metric: Some("waiting"),
     },
     before: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],

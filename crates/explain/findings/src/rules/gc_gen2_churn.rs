@@ -55,7 +55,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: generation 2 collections become rare and `promoted_bytes` in `gc` falls.",
     places_of: "the allocated bytes",
-    view: View { shows: "the full collections", lane: "gc", tab: "/gc", params: &[] },
+    view: View { shows: "the full collections", lane: "gc", tab: "/gc", metric: None },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,

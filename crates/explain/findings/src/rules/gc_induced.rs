@@ -47,7 +47,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what induces the collections",
         lane: "gc",
         tab: "/stacks",
-        params: &[("metric", "collections")],
+        metric: Some("collections"),
     },
     before: &[
         "gc-pauses",

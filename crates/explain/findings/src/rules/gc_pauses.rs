@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
     places_of: "the allocated bytes",
-    view: View { shows: "the longest collections", lane: "gc", tab: "/gc", params: &[] },
+    view: View { shows: "the longest collections", lane: "gc", tab: "/gc", metric: None },
     before: &[],
     absorbs: &[],
     check,

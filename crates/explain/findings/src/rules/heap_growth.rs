@@ -60,7 +60,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what allocates the memory",
         lane: "heap",
         tab: "/stacks",
-        params: &[("metric", "allocated-bytes")],
+        metric: Some("allocated-bytes"),
     },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],

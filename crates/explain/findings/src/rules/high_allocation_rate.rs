@@ -55,7 +55,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what allocates the memory",
         lane: "allocation",
         tab: "/stacks",
-        params: &[("metric", "allocated-bytes")],
+        metric: Some("allocated-bytes"),
     },
     before: &["gc-pauses"],
     absorbs: &[],

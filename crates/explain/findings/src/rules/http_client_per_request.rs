@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
     places_of: "the samples of running threads in outgoing HTTP calls",
-    view: View { shows: "the connections that are opened", lane: "latency", tab: "/requests", params: &[] },
+    view: View { shows: "the connections that are opened", lane: "latency", tab: "/requests", metric: None },
     before: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],
     check,

@@ -55,7 +55,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what is compiled again and again",
         lane: "jit",
         tab: "/stacks",
-        params: &[("metric", "jit-time")],
+        metric: Some("jit-time"),
     },
     before: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],

@@ -70,7 +70,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "the stacks that wait for the lock",
         lane: "locks",
         tab: "/stacks",
-        params: &[("metric", "contention-time")],
+        metric: Some("contention-time"),
     },
     before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],

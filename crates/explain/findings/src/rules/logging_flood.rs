@@ -46,12 +46,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` disappears from the samples, and requests per second rise.",
     places_of: "the samples in logging",
-    view: View {
-        shows: "what writes the log",
-        lane: "logs",
-        tab: "/stacks",
-        params: &[("metric", "running")],
-    },
+    view: View { shows: "what writes the log", lane: "logs", tab: "/stacks", metric: Some("running") },
     before: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
     check,

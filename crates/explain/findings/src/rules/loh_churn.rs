@@ -49,7 +49,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what allocates the large objects",
         lane: "gc",
         tab: "/stacks",
-        params: &[("metric", "allocated-bytes")],
+        metric: Some("allocated-bytes"),
     },
     before: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],

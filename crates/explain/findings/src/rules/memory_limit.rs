@@ -68,7 +68,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `cgroup.memory` and `process.rss` against `limit.memory` in the table `host`, and no collection with an OutOfSpace reason.",
     places_of: "the allocated bytes, or of the failed allocations",
-    view: View { shows: "the collections near the limit", lane: "heap", tab: "/gc", params: &[] },
+    view: View { shows: "the collections near the limit", lane: "heap", tab: "/gc", metric: None },
     before: &[
         "gc-pauses",
         "exceptions",

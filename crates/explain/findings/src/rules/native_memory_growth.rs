@@ -58,7 +58,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record some minutes: `process.rss.anon` in the table `host` stays within a tenth under steady load.",
     places_of: "the samples that show it",
-    view: View { shows: "the readings of memory", lane: "resident", tab: "/sql", params: &[] },
+    view: View { shows: "the readings of memory", lane: "resident", tab: "/sql", metric: None },
     before: &["memory-limit"],
     absorbs: &[],
     check,

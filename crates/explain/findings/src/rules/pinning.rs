@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
     places_of: "the allocated bytes",
-    view: View { shows: "the collections with pinned objects", lane: "heap", tab: "/gc", params: &[] },
+    view: View { shows: "the collections with pinned objects", lane: "heap", tab: "/gc", metric: None },
     before: &["gc-pauses"],
     absorbs: &[],
     check,

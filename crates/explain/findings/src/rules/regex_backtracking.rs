@@ -52,7 +52,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "the stacks in the regular expression",
         lane: "running",
         tab: "/stacks",
-        params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
+        metric: Some("running"),
     },
     before: &["threadpool-queue-flood"],
     absorbs: &["cpu-hot-path"],

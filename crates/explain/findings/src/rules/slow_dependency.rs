@@ -47,7 +47,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
     places_of: "the samples of running threads in such calls",
-    view: View { shows: "what waits for the dependency", lane: "latency", tab: "/requests", params: &[] },
+    view: View { shows: "what waits for the dependency", lane: "latency", tab: "/requests", metric: None },
     before: &["async-lock"],
     absorbs: &[],
     check,

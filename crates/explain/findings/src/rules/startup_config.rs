@@ -52,7 +52,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
     places_of: "the samples that show it",
-    view: View { shows: "the settings", lane: "jit", tab: "/sql", params: &[] },
+    view: View { shows: "the settings", lane: "jit", tab: "/sql", metric: None },
     before: &[],
     absorbs: &[],
     check,

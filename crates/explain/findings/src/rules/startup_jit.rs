@@ -44,7 +44,7 @@ pub(super) const RULE: Rule = Rule {
         shows: "what is compiled at the start",
         lane: "jit",
         tab: "/stacks",
-        params: &[("metric", "jit-time")],
+        metric: Some("jit-time"),
     },
     before: &[],
     absorbs: &[],

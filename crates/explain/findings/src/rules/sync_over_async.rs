@@ -43,12 +43,7 @@ pub(super) const RULE: Rule = Rule {
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays close to the number of CPU cores, and the p99 falls if requests were queued.",
     places_of: "the samples in which a pool thread waits for a Task",
-    view: View {
-        shows: "the blocked stacks",
-        lane: "waiting",
-        tab: "/stacks",
-        params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")],
-    },
+    view: View { shows: "the blocked stacks", lane: "waiting", tab: "/stacks", metric: Some("waiting") },
     before: &[
         "threadpool-queue-flood",
         "lock-contention",

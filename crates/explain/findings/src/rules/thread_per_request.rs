@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `threads` has no short-lived threads.",
     places_of: "the threads that were created",
-    view: View { shows: "the threads", lane: "workers", tab: "/threads", params: &[] },
+    view: View { shows: "the threads", lane: "workers", tab: "/threads", metric: None },
     before: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
     check,

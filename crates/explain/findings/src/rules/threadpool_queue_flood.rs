@@ -44,12 +44,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of threads and the p99 falls.",
     places_of: "the samples of threads that run or queue such work",
-    view: View {
-        shows: "what fills the queue",
-        lane: "queue",
-        tab: "/stacks",
-        params: &[("metric", "running")],
-    },
+    view: View { shows: "what fills the queue", lane: "queue", tab: "/stacks", metric: Some("running") },
     before: &[],
     absorbs: &[],
     check,

@@ -1,10 +1,11 @@
 //! Where the links of a trace's views lead.
 
-use super::own::{FINDING, FLAME_DATA, STACK, STACKS, Takes};
+use super::own::{FINDING, FLAME_DATA, STACK, STACKS};
 use super::pages::TraceCtx;
 use super::selection::rests_on;
+use crate::kind::InFile;
 use report::{Finding, Place};
-use stacks::{Metric, SampleSet};
+use stacks::Metric;
 use views::{Params, Target};
 
 /// The address of a target. In a file, only sections have addresses.
@@ -48,28 +49,28 @@ fn found_at(ctx: &TraceCtx<'_>, finding: &Finding, place: &Place) -> Option<Stri
 
 /// The view that shows a finding, with every filter that belongs to it: its total is the figure on the card.
 fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
-    match ctx.site.tab(finding.view.tab) {
-        Some(tab) if ctx.file && tab.own.takes != Takes::Query => Some(ctx.address(tab.path, ctx.params)),
-        _ if ctx.file => None,
-        // Without stacks, the rows themselves are the proof.
-        _ => Some(match counted(ctx, finding) {
-            Some(counted) => counted.href(STACKS),
-            None => ctx.params.kept().with("id", finding.id).href(FINDING),
-        }),
+    if ctx.file {
+        let tab = ctx.site.tab(finding.view.tab)?;
+        return (!matches!(tab.in_file, InFile::Nothing)).then(|| ctx.address(tab.path, ctx.params));
     }
+    Some(match counted(ctx, finding) {
+        Some(counted) => counted.href(STACKS),
+        // Without stacks, the rows themselves are the proof.
+        None => ctx.params.kept().with("id", finding.id).href(FINDING),
+    })
 }
 
 /// The parameters of the stacks of exactly the rows that a finding rests on. `None` if its rule is proved by other views, or if
 /// the recording lacks these stacks.
 pub(super) fn counted(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<Params> {
-    let (_, metric) = finding.view.params.iter().find(|(name, _)| *name == "metric")?;
-    let metric = Metric::of_name(metric)?;
-    let metric = if metric.is_of_samples() {
+    let of_rule = Metric::of_name(finding.view.metric?)?;
+    let metric = if of_rule.is_of_samples() {
         // A finding may count threads in several states.
-        let state = SampleSet::new(finding.samples()).state();
-        Metric::of_name(state.unwrap_or("wall"))?
+        let mut states = finding.samples().map(|group| group.state);
+        let first = states.next()?;
+        Metric::of_name(if states.all(|state| state == first) { first } else { "wall" })?
     } else {
-        metric
+        of_rule
     };
     let is_there = ctx.here().sums_up_by(&metric) && rests_on(finding, &metric);
     let params = ctx.params.kept().with("metric", &metric.name()).with("finding", finding.id);

@@ -25,19 +25,6 @@ pub(crate) struct Own {
     pub(super) metrics: &'static [Metric],
     /// A form above its tables.
     pub(super) form: Option<fn(&TraceCtx<'_>) -> Markup>,
-    /// What the card of a finding that leads here adds to the address.
-    pub(super) takes: Takes,
-}
-
-/// What the card of a finding adds to the address of the tab that it leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
-    /// The range of time of its rows.
-    Range,
-    /// The range, and the frame of its first place, so that only stacks with that frame are shown.
-    Frame,
-    /// The query of its rows, and nothing else.
-    Query,
 }
 
 /// What the foot of a tab explains.

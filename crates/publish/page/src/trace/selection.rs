@@ -133,9 +133,16 @@ impl Selection {
         };
         let per_request = per_request(pages, params, &mut problems);
         let shaping = Shaping { group, my_code: params.get("my").is_some(), fold, folds_plumbing };
-        let alone = params.get("alone").is_some();
         let is_narrowed = filter.samples.is_some() || filter.times.is_some();
         let finding = params.get("finding").filter(|_| is_narrowed).map(str::to_owned);
+        let lacks =
+            |other: &Explained| finding.as_deref().is_some_and(|id| finding_on(other, id, &metric).is_none());
+        let is_theirs_missing = pages.against.as_ref().is_some_and(lacks);
+        if is_theirs_missing {
+            // Its rows may be there, too few for a finding: compared with none of them, all would look new.
+            problems.push("the other recording has no such finding: this one is shown alone".to_owned());
+        }
+        let alone = is_theirs_missing || params.get("alone").is_some();
         Some(Self { metric, filter, shaping, key, kind, view, per_request, finding, alone, problems })
     }
 
@@ -157,10 +164,8 @@ impl Selection {
             threads => {
                 // The range belongs to this recording; the other one is taken whole.
                 let threads = threads.unwrap_or_default();
-                let id = self.finding.as_deref();
-                let rows = id.map_or_else(RowsOf::default, |id| {
-                    RowsOf::new(other, id, &self.metric).unwrap_or_else(|| RowsOf::none(&self.metric))
-                });
+                let theirs = self.finding.as_deref().and_then(|id| finding_on(other, id, &self.metric));
+                let rows = theirs.map_or_else(RowsOf::default, |finding| RowsOf::new(finding, &self.metric));
                 let RowsOf { samples, times } = rows;
                 let filter =
                     Filter { from_ns: None, to_ns: None, threads, samples, times, ..self.filter.clone() };
@@ -200,28 +205,20 @@ struct RowsOf {
 }
 
 impl RowsOf {
-    /// `None` if there is no such finding, or if it rests on no rows of the metric's table.
-    fn new(of: &Explained, id: &str, metric: &Metric) -> Option<Self> {
-        let finding = of.explanation.report.findings.iter().find(|finding| finding.id == id)?;
-        if !rests_on(finding, metric) {
-            return None;
-        }
+    fn new(finding: &Finding, metric: &Metric) -> Self {
         if metric.is_of_samples() {
-            return Some(Self { samples: Some(Arc::new(SampleSet::new(finding.samples()))), times: None });
+            return Self { samples: Some(Arc::new(SampleSet::new(finding.samples()))), times: None };
         }
         let rows = finding.evidence.iter().filter(|rows| rows.table == metric.table());
         let times = rows.flat_map(|rows| &rows.times).copied().collect();
-        Some(Self { samples: None, times: Some(Arc::new(times)) })
+        Self { samples: None, times: Some(Arc::new(times)) }
     }
+}
 
-    /// No row at all.
-    fn none(metric: &Metric) -> Self {
-        if metric.is_of_samples() {
-            Self { samples: Some(Arc::default()), times: None }
-        } else {
-            Self { samples: None, times: Some(Arc::default()) }
-        }
-    }
+/// The finding with an id. `None` if there is none, or if it rests on no rows of the metric's table.
+fn finding_on<'a>(of: &'a Explained, id: &str, metric: &Metric) -> Option<&'a Finding> {
+    let mut findings = of.explanation.report.findings.iter();
+    findings.find(|finding| finding.id == id && rests_on(finding, metric))
 }
 
 /// Whether a finding rests on rows that a metric sums up.
@@ -233,10 +230,11 @@ pub(super) fn rests_on(finding: &Finding, metric: &Metric) -> bool {
 /// The rows that an address asks for by a finding.
 fn rows_of(here: &Explained, id: Option<&str>, metric: &Metric, problems: &mut Vec<String>) -> RowsOf {
     let Some(id) = id else { return RowsOf::default() };
-    RowsOf::new(here, id, metric).unwrap_or_else(|| {
+    let Some(finding) = finding_on(here, id, metric) else {
         problems.push(format!("no finding `{id}` rests on {}: all of it is shown", metric.title()));
-        RowsOf::default()
-    })
+        return RowsOf::default();
+    };
+    RowsOf::new(finding, metric)
 }
 
 /// Whether a method is async plumbing in either recording. Folded, it would have neither callers nor callees.

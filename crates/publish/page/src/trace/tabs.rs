@@ -1,7 +1,7 @@
 //! The tabs of a trace, as data.
 
 use super::changes;
-use super::own::{CHANGES, Own, STACKS, Takes, Works};
+use super::own::{CHANGES, Own, STACKS, Works};
 use super::pages::{TraceCtx, TracePages};
 use super::stackview::{self, stack_view};
 use super::tables::{self, kind_form};
@@ -19,7 +19,7 @@ fn summary(ctx: &TraceCtx<'_>) -> Markup {
 /// The lanes of tabs that have no better ones.
 pub(super) const USUAL_LANES: &[&str] = &["cores", "running"];
 
-const NOTHING: Own = Own { works: None, metrics: &[], form: None, takes: Takes::Range };
+const NOTHING: Own = Own { works: None, metrics: &[], form: None };
 
 /// What holds for a tab unless it says otherwise.
 const TAB: Tab<TracePages> = Tab {
@@ -60,11 +60,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         body: Body::Drawn(stack_view),
         in_file: InFile::Pictures(stackview::in_file),
         preload: Some(stackview::preload),
-        own: Own {
-            works: Some(Works { title: "CPU cores and the sampler", topics: &[Id::Cpu] }),
-            takes: Takes::Frame,
-            ..NOTHING
-        },
+        own: Own { works: Some(Works { title: "CPU cores and the sampler", topics: &[Id::Cpu] }), ..NOTHING },
         ..TAB
     },
     Tab {
@@ -206,7 +202,6 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         title: "SQL",
         body: Body::Drawn(sqlpage::sql_page),
         in_file: InFile::Nothing,
-        own: Own { takes: Takes::Query, ..NOTHING },
         ..TAB
     },
 ];

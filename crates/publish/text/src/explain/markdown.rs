@@ -222,7 +222,7 @@ mod tests {
             places: vec![place(text), place("?")],
             places_of: "samples",
             evidence: vec![report::EvidenceRows::of("gc", format!("select '{text}'"), [1].into_iter())],
-            view: report::View { shows: "", lane: "", tab: "", params: &[] },
+            view: report::View { shows: "", lane: "", tab: "", metric: None },
             why: text.to_owned(),
             tries: vec![text.to_owned()],
             verify: text.to_owned(),
