@@ -32,6 +32,8 @@ enum Peer {
     EndlessBlock,
     /// Sends the beginning of a trace and then nothing, even if asked to stop.
     NeverEnds,
+    /// The same, and its socket is gone before the session begins, so that nothing can ask it to stop.
+    CannotBeAsked,
     /// Sends a byte now and then, even if asked to stop.
     ByteByByte,
     /// Ends its trace at once, without an event.
@@ -108,6 +110,10 @@ fn serve(
         }
         STOP_TRACING => reply(&mut stream, &1u64.to_le_bytes()),
         [2, _] => {
+            if peer == Peer::CannotBeAsked {
+                let address = stream.local_addr()?;
+                std::fs::remove_file(address.as_pathname().unwrap())?;
+            }
             let id = sessions.fetch_add(1, Ordering::AcqRel) + 1;
             reply(&mut stream, &id.to_le_bytes())?;
             stream.write_all(&trace_head())?;
@@ -133,7 +139,7 @@ fn session(peer: Peer, stream: &mut UnixStream, is_over: &AtomicBool) -> std::io
             return Ok(());
         }
         Peer::Empty => return stream.write_all(&[1]),
-        Peer::NeverEnds | Peer::Silent | Peer::SilentSession => {
+        Peer::NeverEnds | Peer::CannotBeAsked | Peer::Silent | Peer::SilentSession => {
             wait_for_the_end(is_over);
             return Ok(());
         }
@@ -222,17 +228,37 @@ fn ended(child: &mut Child, within: Duration) -> bool {
     false
 }
 
-/// The process's standard error, read as it comes.
-fn stderr_of(child: &mut Child) -> Arc<std::sync::Mutex<String>> {
-    let said = Arc::new(std::sync::Mutex::new(String::new()));
-    let (mut pipe, shared) = (child.stderr.take().unwrap(), Arc::clone(&said));
-    spawn(move || {
-        let mut piece = [0; 1000];
-        while let Ok(len @ 1..) = pipe.read(&mut piece) {
-            shared.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..len]));
-        }
-    });
-    said
+/// A process's standard error, read as it comes.
+struct Stderr {
+    text: Arc<std::sync::Mutex<String>>,
+    reader: std::thread::JoinHandle<()>,
+}
+
+impl Stderr {
+    fn of(child: &mut Child) -> Stderr {
+        let text = Arc::new(std::sync::Mutex::new(String::new()));
+        let (mut pipe, shared) = (child.stderr.take().unwrap(), Arc::clone(&text));
+        let read = move || {
+            let mut piece = [0; 1000];
+            while let Ok(len @ 1..) = pipe.read(&mut piece) {
+                shared.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..len]));
+            }
+        };
+        let reader = std::thread::Builder::new().name("stderr".to_owned()).spawn(read).unwrap();
+        Stderr { text, reader }
+    }
+
+    /// What it wrote until now.
+    fn so_far(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// All that it wrote. The process has ended: a process that ends has not been read to the end yet.
+    fn whole(self) -> String {
+        let Stderr { text, reader } = self;
+        reader.join().unwrap();
+        text.lock().unwrap().clone()
+    }
 }
 
 /// A command that listens to a peer ends within a second of a signal, or says what it waits for; a second signal ends it.
@@ -243,7 +269,7 @@ fn check_signal(words: &[&str], peer: Peer, name: &str) {
         command.arg("-o").arg(socket.out());
     }
     let mut child = command.spawn().unwrap();
-    let said = stderr_of(&mut child);
+    let said = Stderr::of(&mut child);
     // The signal comes in the middle of the session, if there is one.
     let begun = Instant::now();
     while socket.sessions.load(Ordering::Acquire) == 0 && begun.elapsed() < Duration::from_secs(3) {
@@ -254,7 +280,7 @@ fn check_signal(words: &[&str], peer: Peer, name: &str) {
     signal(&child, name);
     // Longer than a user would wait, since a machine that runs many tests is slow.
     if !ended(&mut child, Duration::from_millis(1500)) {
-        let said = said.lock().unwrap().clone();
+        let said = said.so_far();
         assert!(said.contains("waits for"), "{case}: neither ended nor said why: {said}");
         signal(&child, name);
         let is_ended = ended(&mut child, Duration::from_millis(1500));
@@ -305,9 +331,9 @@ fn a_peer_that_writes_gigabytes_per_second_is_read_no_faster_than_a_runtime_writ
     let socket = Socket::of(Peer::Noise);
     let mut command = casebook(&["record", "-d", "2s", "--format", "json"], &socket.path());
     let mut child = command.arg("-o").arg(socket.out()).stdout(Stdio::piped()).spawn().unwrap();
-    let said = stderr_of(&mut child);
+    let said = Stderr::of(&mut child);
     // Noise after the stop does not prolong the recording.
-    assert!(ended(&mut child, Duration::from_secs(45)), "{}", said.lock().unwrap());
+    assert!(ended(&mut child, Duration::from_secs(45)), "{}", said.so_far());
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     let result: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -361,9 +387,9 @@ fn a_session_is_not_left_open_where_there_are_too_few_files_to_end_it() {
             let socket = Socket::of(Peer::NeverEnds);
             let script = format!("ulimit -n {limit}");
             let mut child = behind(&script, &casebook(words, &socket.path())).spawn().unwrap();
-            let said = stderr_of(&mut child);
+            let said = Stderr::of(&mut child);
             let is_ended = ended(&mut child, Duration::from_secs(2));
-            let case = format!("{words:?} with {limit} files: {}", said.lock().unwrap());
+            let case = format!("{words:?} with {limit} files: {}", said.so_far());
             // With enough files, the command waits for the peer.
             assert!(is_ended || limit > 11, "{case} does not end");
             drop(child.kill());
@@ -376,17 +402,15 @@ fn a_session_is_not_left_open_where_there_are_too_few_files_to_end_it() {
 #[test]
 fn a_session_that_cannot_be_stopped_is_closed_at_once() {
     for words in [&["stacks"][..], &["counters", "-d", "1s"]] {
-        let socket = Socket::of(Peer::NeverEnds);
+        let socket = Socket::of(Peer::CannotBeAsked);
         let mut child = casebook(words, &socket.path()).spawn().unwrap();
-        let said = stderr_of(&mut child);
-        while socket.sessions.load(Ordering::Acquire) == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        std::fs::remove_file(socket.path()).unwrap();
-        let is_ended = ended(&mut child, Duration::from_secs(6));
+        let said = Stderr::of(&mut child);
+        // Without the stop, `stacks` would wait for its 30 s.
+        let is_ended = ended(&mut child, Duration::from_secs(15));
         drop(child.kill());
-        let said = said.lock().unwrap().clone();
-        assert!(is_ended && said.contains("could not be asked to end the session"), "{words:?}: {said}");
+        let said = said.whole();
+        assert!(is_ended, "{words:?} does not end: {said}");
+        assert!(said.contains("could not be asked to end the session"), "{words:?}: {said}");
         assert_eq!(child.wait().unwrap().code(), Some(2), "{words:?}");
     }
 }
@@ -400,7 +424,7 @@ fn a_signal_that_the_caller_ignores_ends_no_recording() {
             command.arg("-o").arg(socket.out());
         }
         let mut child = behind("trap '' HUP INT", &command).spawn().unwrap();
-        let said = stderr_of(&mut child);
+        let said = Stderr::of(&mut child);
         while socket.sessions.load(Ordering::Acquire) == 0 {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -408,7 +432,7 @@ fn a_signal_that_the_caller_ignores_ends_no_recording() {
         signal(&child, "HUP");
         signal(&child, "INT");
         let is_ended = ended(&mut child, Duration::from_millis(1500));
-        let heeded = said.lock().unwrap().clone();
+        let heeded = said.so_far();
         // What is not ignored still ends it.
         signal(&child, "TERM");
         std::thread::sleep(Duration::from_millis(300));
@@ -438,8 +462,8 @@ fn a_recording_that_reaches_its_size_ends_and_says_so() {
     let socket = Socket::of(Peer::Noise);
     let mut command = casebook(&["record", "--max-size", "20MB", "--format", "json"], &socket.path());
     let mut child = command.arg("-o").arg(socket.out()).stdout(Stdio::piped()).spawn().unwrap();
-    let said = stderr_of(&mut child);
-    assert!(ended(&mut child, Duration::from_secs(30)), "{}", said.lock().unwrap());
+    let said = Stderr::of(&mut child);
+    assert!(ended(&mut child, Duration::from_secs(30)), "{}", said.so_far());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -447,7 +471,8 @@ fn a_recording_that_reaches_its_size_ends_and_says_so() {
     let limit = "at a limit: the recording may take 20 MB on the disk (--max-size)";
     assert_eq!(result["ended"], limit);
     assert!(result["left_out_bytes"].as_u64().unwrap() > 0);
-    assert!(said.lock().unwrap().contains("the recording ended early"), "{}", said.lock().unwrap());
+    let said = said.whole();
+    assert!(said.contains("the recording ended early"), "{said}");
     let packed: u64 =
         result["files"].as_array().unwrap().iter().map(|of| of["bytes"].as_u64().unwrap()).sum();
     assert!(packed < 22_000_000, "{packed}");
@@ -464,7 +489,7 @@ fn stacks_of_a_hostile_peer_take_little_memory() {
     for peer in [Peer::Noise, Peer::FakeObjects] {
         let socket = Socket::of(peer);
         let mut child = casebook(&["stacks", "--timeout", "20s"], &socket.path()).spawn().unwrap();
-        let _said = stderr_of(&mut child);
+        let _said = Stderr::of(&mut child);
         let mut most = 0;
         let begun = Instant::now();
         while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_mins(1) {
