@@ -1,13 +1,13 @@
 //! A recording with everything that several rules derive from it, computed once.
 
-use crate::handlers::Handlers;
 use crate::need::Need;
-use crate::seen::{Seen, seen};
 pub(crate) use base::number::{count, real, real_u64, wide};
 use model::{FrameId, NO_INT, SampleRow, Sampler, SpanRow, Sym, ThreadId, Trace};
 use report::unit;
 pub(crate) use runtime::known;
-use runtime::{Gap, Group, Hides, Owner, RequestPaths, Sampling, StackIndex, State, Work};
+use runtime::{
+    Gap, Group, Handlers, Hides, Owner, RequestPaths, Sampling, Seen, StackIndex, State, Work, seen,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{Cell, OnceCell};
 

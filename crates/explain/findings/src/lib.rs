@@ -16,7 +16,6 @@ mod catalogue;
 mod facts;
 mod failing;
 mod gcfacts;
-mod handlers;
 mod hostfacts;
 mod links;
 mod need;
@@ -26,7 +25,6 @@ mod rank;
 mod rule;
 mod rules;
 mod score;
-mod seen;
 mod slowness;
 #[cfg(test)]
 mod strange;

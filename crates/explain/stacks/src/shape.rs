@@ -4,7 +4,7 @@ use crate::short::{short_async_name, short_name, shown_type};
 use crate::weigh::Weighed;
 use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
-use runtime::{Owner, Plumbing, StackIndex};
+use runtime::{HandlerNames, Owner, Plumbing, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// A node of a shape.
@@ -102,9 +102,10 @@ impl NameClass {
 /// A name of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
-    /// In full: `Module!Namespace.Type.Method(signature)`.
+    /// In full: `Module!Namespace.Type.Method(signature)`. Of several methods that handle the requests to one route, that of the
+    /// service.
     pub full: String,
-    /// For pictures: `Type.Method`, or `Type.Method (async)` for what an async method runs.
+    /// For pictures: `Type.Method`, `Type.Method (async)` for what an async method runs, or `handler of GET /orders/{id}`.
     pub short: String,
     /// Whose code it is.
     pub class: NameClass,
@@ -117,6 +118,8 @@ pub struct Name {
 pub struct ShapedTree {
     /// The names of nodes.
     pub names: ById<Name, Name>,
+    /// Names in full of methods whose node has another one's name: those that handle the requests to one route.
+    pub(crate) aliases: FxHashMap<String, NameId>,
     /// The parent of each node; none for the root. Parents come before children, so walks end.
     pub(crate) parent: ById<ShapedTree, Option<NodeId>>,
     /// The name of each node.
@@ -133,11 +136,22 @@ pub struct ShapedTree {
 }
 
 impl ShapedTree {
-    /// Shapes the stacks of a recording.
+    /// Shapes the stacks of a recording, with all methods under their own names.
     pub fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
-        let names = FrameNames::new(recording, index, shaping);
+        Self::with_handlers(recording, index, &HandlerNames::default(), shaping)
+    }
+
+    /// Shapes the stacks of a recording. Grouped by method, what handles the requests to one route has one name, and one node
+    /// where one part of it calls the other.
+    pub fn with_handlers(
+        recording: &Trace,
+        index: &StackIndex,
+        handlers: &HandlerNames,
+        shaping: &Shaping,
+    ) -> Self {
+        let names = FrameNames::new(recording, index, handlers, shaping);
         let mut grower = Grower {
-            shape: Self { names: names.names, ..Self::default() },
+            shape: Self { names: names.names, aliases: names.aliases, ..Self::default() },
             known: FxHashMap::default(),
             my_code: shaping.my_code,
             collapses: !matches!(shaping.group, GroupBy::Method),
@@ -154,7 +168,12 @@ impl ShapedTree {
                 grower.fold(stack, place, plumbing)
             } else {
                 let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
-                grower.add(stack, place, Added { name, class, stands_in: index.stands_in(*frame) })
+                let is_handler = handlers.of(*frame).is_some();
+                grower.add(
+                    stack,
+                    place,
+                    Added { name, class, stands_in: index.stands_in(*frame), is_handler },
+                )
             };
             if shaping.folds_plumbing {
                 // Just my code leaves out all but the outermost frames anyway.
@@ -260,8 +279,8 @@ impl ShapedTree {
     }
 
     /// A name by its full text.
-    pub(crate) fn find_name(&self, full: &str) -> Option<NameId> {
-        self.names.find(|name| name.full == full)
+    pub fn find_name(&self, full: &str) -> Option<NameId> {
+        self.names.find(|name| name.full == full).or_else(|| self.aliases.get(full).copied())
     }
 
     /// The node that is known by a stack. `None` stands for rows without a stack.
@@ -283,6 +302,11 @@ impl ShapedTree {
         for name in &other.names {
             let known = by_text.get(name.full.as_str()).copied();
             name_of.push(known.unwrap_or_else(|| joined.names.push(name.clone())));
+        }
+        for (full, name) in &other.aliases {
+            if let Some(name) = name_of.get(*name).filter(|_| !by_text.contains_key(full.as_str())) {
+                joined.aliases.entry(full.clone()).or_insert(*name);
+            }
         }
         let mut known: FxHashMap<(Option<NodeId>, NameId), NodeId> = FxHashMap::default();
         for ((node, parent), name) in self.parent.iter_with_ids().zip(&self.name) {
@@ -322,6 +346,7 @@ struct Added {
     name: Option<NameId>,
     class: NameClass,
     stands_in: bool,
+    is_handler: bool,
 }
 
 impl Grower {
@@ -349,7 +374,8 @@ impl Grower {
         let caller = if frame.stands_in { self.held(stack, place) } else { place.node };
         // The outermost frame stays, so that threads without user code remain distinct.
         let joins_run = self.my_code && frame.class.is_foreign() && caller != ROOT;
-        let joins_caller = self.collapses && self.shape.name.get(caller) == Some(&name);
+        // What the runtime made to call a handler, and the handler, are one.
+        let joins_caller = (self.collapses || frame.is_handler) && self.shape.name.get(caller) == Some(&name);
         let node = if joins_run || joins_caller { caller } else { self.child(stack, caller, name) };
         (node, Place { node, only: None })
     }
@@ -381,13 +407,15 @@ impl Place {
 /// The name and the class of every frame.
 struct FrameNames {
     names: ById<Name, Name>,
+    /// Other full names of them.
+    aliases: FxHashMap<String, NameId>,
     /// The name of each frame. `None` if the frame is folded.
     of_frame: ByFrame<Option<NameId>>,
     class: ByFrame<NameClass>,
 }
 
 impl FrameNames {
-    fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
+    fn new(recording: &Trace, index: &StackIndex, handlers: &HandlerNames, shaping: &Shaping) -> Self {
         let special = |text: &str| Name {
             full: text.into(),
             short: text.into(),
@@ -398,6 +426,8 @@ impl FrameNames {
         let mut known: FxHashMap<String, NameId> = FxHashMap::default();
         let frames = &recording.frames;
         let (mut of_frame, mut classes) = (ByFrame::default(), ByFrame::default());
+        let mut of_routes: FxHashMap<&str, NameId> = FxHashMap::default();
+        let mut aliases: FxHashMap<String, NameId> = FxHashMap::default();
         for (frame, sym) in frames.name.iter_with_ids() {
             let full = recording.strings.text(*sym);
             let class = NameClass::of(index.owner(frame));
@@ -410,22 +440,56 @@ impl FrameNames {
                 list.get(frame).and_then(|sym| recording.strings.get(*sym)).unwrap_or_default()
             };
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
+            let by_method = matches!(shaping.group, GroupBy::Method);
+            let handled = handlers.of(frame).filter(|_| by_method);
+            let of_route = handled.and_then(|route| of_routes.get(route).copied());
+            if let Some(name) = of_route {
+                alias(&mut names, &mut aliases, name, Alias { full, class });
+                of_frame.push(Some(name));
+                continue;
+            }
             let name = *known.entry(grouped).or_insert_with_key(|full| {
-                let short = match &shaping.group {
-                    GroupBy::Method if index.is_async(frame) => short_async_name(full),
-                    GroupBy::Method => short_name(full),
-                    GroupBy::Patterns(_) if full.contains('!') => short_name(full),
-                    GroupBy::Type => shown_type(full.rsplit('!').next().unwrap_or(full)),
+                let short = match (handled, &shaping.group) {
+                    (Some(handled), _) => handled.to_owned(),
+                    (None, GroupBy::Method) if index.is_async(frame) => short_async_name(full),
+                    (None, GroupBy::Method) => short_name(full),
+                    (None, GroupBy::Patterns(_)) if full.contains('!') => short_name(full),
+                    (None, GroupBy::Type) => shown_type(full.rsplit('!').next().unwrap_or(full)),
                     _ => full.clone(),
                 };
-                let by_method = matches!(shaping.group, GroupBy::Method);
                 let stands_in = by_method && index.stands_in(frame);
                 names.push(Name { full: full.clone(), short, class, stands_in })
             });
+            if let Some(route) = handled {
+                of_routes.insert(route, name);
+            }
             of_frame.push(Some(name));
         }
-        Self { names, of_frame, class: classes }
+        Self { names, aliases, of_frame, class: classes }
     }
+}
+
+/// A further method of a name.
+#[derive(Debug, Clone, Copy)]
+struct Alias<'a> {
+    full: &'a str,
+    class: NameClass,
+}
+
+/// Adds a method to a name. The name takes the service's own method, if it had one that was made at run time.
+fn alias(
+    names: &mut ById<Name, Name>,
+    aliases: &mut FxHashMap<String, NameId>,
+    of: NameId,
+    method: Alias<'_>,
+) {
+    let Some(name) = names.get_mut(of).filter(|name| name.full != method.full) else { return };
+    let mut other = method.full.to_owned();
+    if name.class == NameClass::Dynamic && method.class != NameClass::Dynamic {
+        name.class = method.class;
+        std::mem::swap(&mut name.full, &mut other);
+    }
+    aliases.entry(other).or_insert(of);
 }
 
 /// The name of a frame in a grouping.
@@ -461,6 +525,7 @@ mod tests {
     use super::*;
     use crate::testing::tree;
     use crate::{Filter, Metric, pattern, weigh};
+    use model::ThreadId;
 
     #[test]
     fn stacks_grouped_by_module_have_a_node_for_a_run_of_it() {
@@ -564,5 +629,27 @@ mod tests {
         let shape = ShapedTree::new(&recording, &StackIndex::new(&recording), &folding());
         let shorts: Vec<&str> = shape.names.iter().map(|name| name.short.as_str()).collect();
         assert!(shorts.contains(&"Cart.PayAsync") && shorts.contains(&"Cart.PayAsync (async)"));
+    }
+
+    #[test]
+    fn a_handler_and_what_the_runtime_made_to_call_it_are_one_node_under_either_name() {
+        let [made, handler] =
+            ["Anonymous!dynamicClass.lambda_method1()", "Shop!Program+<>c.<<Main>$>b__0_3()"];
+        let server = "Microsoft.AspNetCore!Microsoft.AspNetCore.Hosting.Process";
+        let stacks: [(&[&str], u64); 2] = [(&[server, made, handler, "Shop!Pay"], 2), (&[server, made], 1)];
+        let mut recording = Trace::sampled(&stacks);
+        let path = recording.text("/pay");
+        recording.request_marks.ts_ns.push(0);
+        recording.request_marks.thread.push(ThreadId::FIRST);
+        recording.request_marks.path.push(path);
+        let index = StackIndex::new(&recording);
+        let handlers = HandlerNames::new(&recording, &index);
+        let shape = ShapedTree::with_handlers(&recording, &index, &handlers, &Shaping::default());
+        let name = shape.find_name(handler).unwrap();
+        assert_eq!(shape.find_name(made), Some(name));
+        let is_it = |node: &&NameId| **node == name;
+        assert_eq!(shape.name.iter().filter(is_it).count(), 1);
+        let Name { full, short, class, .. } = shape.names.get(name).unwrap();
+        assert_eq!((full.as_str(), short.as_str(), *class), (handler, "handler of /pay", NameClass::User));
     }
 }

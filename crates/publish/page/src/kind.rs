@@ -49,13 +49,13 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
     }
 
     /// A name of the evidence as people write it.
-    fn written(name: &str) -> String {
+    fn written(&self, name: &str) -> String {
         name.to_owned()
     }
 
     /// The names of one list as people write them.
-    fn written_list(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| Self::written(name)).collect()
+    fn written_list(&self, names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| self.written(name)).collect()
     }
 
     /// What a tab shows first, if the whole of it is not the best beginning.
@@ -367,10 +367,10 @@ impl<K: KindOfPages> Links for Ctx<'_, K> {
     }
 
     fn written(&self, name: &str) -> String {
-        K::written(name)
+        self.kind().written(name)
     }
 
     fn written_list(&self, names: &[&str]) -> Vec<String> {
-        K::written_list(names)
+        self.kind().written_list(names)
     }
 }

@@ -81,13 +81,21 @@ impl KindOfPages for TracePages {
         links::to(ctx, target)
     }
 
-    fn written(name: &str) -> String {
-        runtime::written_name(name)
+    fn written(&self, name: &str) -> String {
+        self.here.handler(name).map_or_else(|| runtime::written_name(name), str::to_owned)
     }
 
-    fn written_list(names: &[&str]) -> Vec<String> {
+    fn written_list(&self, names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
-        names.iter().map(|name| labels.label(name)).collect()
+        // Several methods may handle the requests to one route: then each keeps what tells it apart.
+        let handlers: Vec<_> = names.iter().map(|name| self.here.handler(name)).collect();
+        let is_only = |handler: &str| handlers.iter().filter(|of| **of == Some(handler)).count() == 1;
+        let written = |(name, handler): (&&str, &Option<&str>)| match handler {
+            Some(handler) if is_only(handler) => (*handler).to_owned(),
+            Some(handler) => format!("{handler}: {}", labels.label(name)),
+            None => labels.label(name),
+        };
+        names.iter().zip(&handlers).map(written).collect()
     }
 
     fn opens(ctx: &TraceCtx<'_>, tab: &Tab<Self>) -> Option<views::Params> {

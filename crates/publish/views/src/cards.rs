@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 /// Places and measurements that a card shows at once; the others are one click away.
 const SHOWN: usize = 4;
+/// How the name of what answers requests begins.
+const HANDLER: &str = "handler of";
 
 /// The verdict: what is wrong, in one sentence. It is the first heading of a page, and in one file a heading of its section.
 pub fn headline(links: &dyn Links, verdict: &Verdict) -> Markup {
@@ -164,11 +166,14 @@ fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
     let name = links.written(&place.frame);
     // A generated name says less than the path whose requests it answers.
     let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
-    let handled = place.request.as_ref().filter(|_| is_generated);
+    let (name, path) = match place.request.as_deref() {
+        _ if name.starts_with(HANDLER) => (name, None),
+        Some(path) if is_generated => (format!("{HANDLER} {path}"), None),
+        path => (name, path),
+    };
     html! {
         @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
-        @if let Some(path) = handled { span.hint { ", the handler of " (path) } }
-        @if let Some(path) = place.request.as_ref().filter(|_| !is_generated) { span.hint { ", called by requests to " (path) } }
+        @if let Some(path) = path { span.hint { ", called by requests to " (path) } }
     }
 }
 

@@ -108,9 +108,10 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let flame = params.with("show", "").without(&["root"]);
     // For a recursive method the view has only the outermost calls, so its own weight comes from the list.
     let sums = methods(profile);
-    let is_it = |row: &&MethodRow| profile.shape.names.get(row.name).is_some_and(|name| name.full == *method);
+    let wanted = profile.shape.find_name(method);
+    let is_it = |row: &&MethodRow| wanted == Some(row.name);
     let own = sums.rows.iter().find(is_it).map(|row| row.own);
-    let known = profile.shape.names.iter().find(|name| name.full == *method);
+    let known = wanted.and_then(|name| profile.shape.names.get(name));
     let shown = known.map_or_else(|| stacks::short_name(method), |name| name.short.clone());
     let (up, down) = (flame.with("up", "1"), flame.with("up", ""));
     html! {

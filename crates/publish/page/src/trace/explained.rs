@@ -2,7 +2,7 @@
 
 use model::{Tables, Trace};
 use report::Explanation;
-use runtime::{MyCode, StackIndex};
+use runtime::{HandlerNames, MyCode, StackIndex};
 use stacks::{Metric, Offer, ShapedTree, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
@@ -26,6 +26,7 @@ pub(crate) struct Explained {
     pub(crate) tables: Arc<dyn Tables>,
     /// The categories of its stacks and frames.
     pub(crate) index: StackIndex,
+    handlers: HandlerNames,
     /// Findings and figures.
     pub(crate) explanation: Explanation,
     /// The metrics by which its stacks can be summed up.
@@ -42,6 +43,7 @@ impl Explained {
         let explanation = findings::explanation(&recording, &index);
         Self {
             tables: Arc::<Trace>::clone(&recording),
+            handlers: HandlerNames::new(&recording, &index),
             index,
             explanation,
             offers: offers(&recording),
@@ -54,7 +56,14 @@ impl Explained {
 
     /// The stacks in a shape. `key` identifies `shaping`, which cannot be compared itself.
     pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<ShapedTree> {
-        self.shapes.get(key, || ShapedTree::new(&self.recording, &self.index, shaping))
+        self.shapes
+            .get(key, || ShapedTree::with_handlers(&self.recording, &self.index, &self.handlers, shaping))
+    }
+
+    /// What a method is called if it handles the requests to one route.
+    pub(crate) fn handler(&self, method: &str) -> Option<&str> {
+        let name = self.recording.strings.find(method)?;
+        self.handlers.of(self.recording.frames.name.find(|of| *of == name)?)
     }
 
     /// Whether the stacks can be summed up by a metric.

@@ -1,22 +1,28 @@
 //! In which requests the service's code was sampled: each thread's samples of one stack, by the request's path.
 
+use crate::frames::StackIndex;
+use crate::sampling::RequestPaths;
 use model::{ByStack, ByThread, StackId, Sym, ThreadId, Trace};
-use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// Samples of one thread with one stack in requests to one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) thread: ThreadId,
-    pub(crate) stack: StackId,
-    pub(crate) waiting_on: Sym,
-    pub(crate) path: Sym,
-    pub(crate) samples: u64,
+pub struct Seen {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The stack, in which the server called code of the service.
+    pub stack: StackId,
+    /// What it waited for.
+    pub waiting_on: Sym,
+    /// The request's path.
+    pub path: Sym,
+    /// How many samples.
+    pub samples: u64,
 }
 
 /// Counts the samples in whose stack the server called code of the service, in the order in which each combination was
 /// first seen.
-pub(crate) fn seen(recording: &Trace, index: &StackIndex, paths: &RequestPaths) -> Vec<Seen> {
+pub fn seen(recording: &Trace, index: &StackIndex, paths: &RequestPaths) -> Vec<Seen> {
     let samples = &recording.samples;
     let mut follower = paths.follow();
     let mut is_served: ByStack<Option<bool>> = vec![None; recording.stacks.len()].into();
