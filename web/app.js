@@ -5,6 +5,7 @@
  * If a part breaks, the others still work, and the page stays as the server made it.
  */
 
+import { startExhibits } from "casebook/exhibit";
 import { startFlames } from "casebook/flame";
 import { element, isFile, isTyping } from "casebook/format";
 import { startSql } from "casebook/sql";
@@ -78,6 +79,21 @@ function startSections() {
   show();
 }
 
+/** Opens what is folded while the page is printed: paper has nothing to click. */
+function startPrint() {
+  /** @type {HTMLDetailsElement[]} */
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    const folded = document.querySelectorAll(".card details:not([open]), header details:not([open]), .missing:not([open])");
+    opened = [...folded].filter((of) => of instanceof HTMLDetailsElement);
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+    opened = [];
+  });
+}
+
 /** Opens the target of a link within the page, and keeps the current tab visible if the tabs do not fit. */
 function startPlace() {
   const open = () => {
@@ -121,7 +137,9 @@ for (const start of [
   startTheme,
   startSections,
   startPlace,
+  startPrint,
   startTables,
+  startExhibits,
   startFlames,
   startTimeline,
   startSql,

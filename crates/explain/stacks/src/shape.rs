@@ -22,6 +22,8 @@ const STACKLESS_NAME: NameId = Id::at(1);
 const ALL: &str = "all";
 /// The longest name of a group, in bytes. A replacement may repeat what its pattern matched.
 const LONGEST_GROUP: usize = 1024;
+/// The type of methods that were made at run time.
+const MADE_AT_RUN_TIME: &str = "!dynamicClass.";
 /// The name of the node of rows without a stack.
 const NO_STACK: &str = "[no stack]";
 
@@ -444,7 +446,7 @@ impl FrameNames {
             let handled = handlers.of(frame).filter(|_| by_method);
             let of_route = handled.and_then(|route| of_routes.get(route).copied());
             if let Some(name) = of_route {
-                alias(&mut names, &mut aliases, name, Alias { full, class });
+                alias(&mut names, &mut aliases, name, Method { full, class });
                 of_frame.push(Some(name));
                 continue;
             }
@@ -458,6 +460,8 @@ impl FrameNames {
                     _ => full.clone(),
                 };
                 let stands_in = by_method && index.stands_in(frame);
+                // A handler is the service's own, even where it is compiled into what calls it.
+                let class = if handled.is_some() { NameClass::User } else { class };
                 names.push(Name { full: full.clone(), short, class, stands_in })
             });
             if let Some(route) = handled {
@@ -471,22 +475,21 @@ impl FrameNames {
 
 /// A further method of a name.
 #[derive(Debug, Clone, Copy)]
-struct Alias<'a> {
+struct Method<'a> {
     full: &'a str,
     class: NameClass,
 }
 
-/// Adds a method to a name. The name takes the service's own method, if it had one that was made at run time.
+/// Adds a method to the name of a handler, which is in full that of the service's own method, if there is one.
 fn alias(
     names: &mut ById<Name, Name>,
     aliases: &mut FxHashMap<String, NameId>,
     of: NameId,
-    method: Alias<'_>,
+    method: Method<'_>,
 ) {
     let Some(name) = names.get_mut(of).filter(|name| name.full != method.full) else { return };
     let mut other = method.full.to_owned();
-    if name.class == NameClass::Dynamic && method.class != NameClass::Dynamic {
-        name.class = method.class;
+    if method.class != NameClass::Dynamic && name.full.contains(MADE_AT_RUN_TIME) {
         std::mem::swap(&mut name.full, &mut other);
     }
     aliases.entry(other).or_insert(of);

@@ -11,8 +11,9 @@ pub(crate) const STYLE: &str =
     concat!(include_str!("../../../../web/style.css"), include_str!("../../charts/src/charts.css"));
 
 /// The modules of the script: the name by which others import it, and its text.
-const MODULES: [(&str, &str); 9] = [
+const MODULES: [(&str, &str); 10] = [
     ("app", include_str!("../../../../web/app.js")),
+    ("exhibit", include_str!("../../../../web/exhibit.js")),
     ("flame", include_str!("../../../../web/flame.js")),
     ("format", include_str!("../../../../web/format.js")),
     ("graph", include_str!("../../../../web/graph.js")),
@@ -80,13 +81,14 @@ fn with_paths(text: &str) -> String {
 }
 
 /// The content security policy of a page of one file: it may run its own script and use its own style, and nothing
-/// else. It sends no request, so that even a text that became markup could neither run nor send anything.
+/// else; pictures are in its addresses. It sends no request, so that even a text that became markup could neither run nor send anything.
 ///
 /// The modules of the script are `data:` addresses, which a policy cannot list by hash. They are loaded because the
 /// script that imports them has the nonce.
 pub(crate) fn policy(nonce: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; form-action 'none'; base-uri 'none'"
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; form-action 'none'; \
+         base-uri 'none'"
     )
 }
 

@@ -14,7 +14,7 @@ pub use detail::Detail;
 pub(crate) use findings::quoted;
 pub use json::document;
 pub(crate) use json::figure;
-pub use markdown::markdown;
+pub use markdown::{finding, markdown};
 
 use crate::Width;
 use crate::page::{Names, Page};

@@ -84,6 +84,7 @@ fn body(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: 
         }
         details.why { summary { "Why it happens" } p { (prose(&finding.why)) } }
         details.why { summary { "How to verify" } p { (prose(&finding.verify)) } }
+        template data-markdown="" { (text::explain::finding(finding)) }
     }
 }
 

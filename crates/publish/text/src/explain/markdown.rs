@@ -33,6 +33,13 @@ pub fn markdown(explanation: &Explanation, topics: &[Topic], with_figures: bool)
     out.0
 }
 
+/// One finding, with its figures, places, evidence and advice. It begins with a heading of the second level.
+pub fn finding(finding: &Finding) -> String {
+    let mut out = Document::default();
+    out.finding(finding);
+    out.0
+}
+
 /// A document under construction.
 #[derive(Debug, Default)]
 struct Document(String);
