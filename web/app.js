@@ -99,7 +99,9 @@ function startPlace() {
   const open = () => {
     const at = document.getElementById(location.hash.slice(1))?.closest("details, article");
     const details = at instanceof HTMLDetailsElement ? at : at?.querySelector(":scope > details");
-    if (details instanceof HTMLDetailsElement) details.open = true;
+    if (!(details instanceof HTMLDetailsElement) || details.open) return;
+    details.open = true;
+    at?.scrollIntoView();
   };
   addEventListener("hashchange", open);
   open();

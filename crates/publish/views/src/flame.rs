@@ -65,8 +65,8 @@ pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
 
 /// A flame graph that needs no server: the picture, and the data for script as a separate element.
 ///
-/// `options` apply to the data; the picture has fewer frames.
-pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
+/// `options` apply to the data, whose element has the id `id`; the picture has fewer frames.
+pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
     let Stacked { profile, metric, options } = of;
     let unit = metric.unit();
     let all = view(profile, options);
@@ -74,7 +74,6 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
     let link = |_: &str| String::new();
     let drawn = charts::flame(profile, &few, &FlameOptions { width: WIDTH, unit, link: &link });
     let compared = profile.total_against().is_some();
-    let id = format!("data-{}", metric.name());
     let markup = html! {
         div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) }
         @if all.hidden_nodes > 0 {
@@ -83,7 +82,7 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
         }
         (legend(compared))
     };
-    (markup, script::data(&id, &json(profile, &all, unit)))
+    (markup, script::data(id, &json(profile, &all, unit)))
 }
 
 /// Says which requested method or frame the picture lacks.

@@ -122,7 +122,7 @@ fn controls(links: &dyn Links, spec: &TableView, look: &Look, columns: &[String]
                 input type="search" name=(find) value=(look.find.as_deref().unwrap_or_default()) placeholder="Filter rows"; }
             @if !complete || look.find.is_some() { button type="submit" { "Filter" } }
         }
-        @if let Some(rows) = links.to(Target::Rows(spec.id)) {
+        @if let Some(rows) = links.to(Target::Rows(&spec.id)) {
             a.button href=(rows) download=(format!("{}.csv", spec.id)) { "CSV" }
         }
         button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }

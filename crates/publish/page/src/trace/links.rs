@@ -3,7 +3,7 @@
 use super::own::{FINDING, FLAME_DATA, STACK, STACKS};
 use super::pages::TraceCtx;
 use super::selection::rests_on;
-use crate::kind::InFile;
+use super::stackview::graph_of;
 use report::{Finding, Place};
 use stacks::Metric;
 use views::{Params, Target};
@@ -50,8 +50,8 @@ fn found_at(ctx: &TraceCtx<'_>, finding: &Finding, place: &Place) -> Option<Stri
 /// The view that shows a finding, with every filter that belongs to it: its total is the figure on the card.
 fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
     if ctx.file {
-        let tab = ctx.site.tab(finding.view.tab)?;
-        return (!matches!(tab.in_file, InFile::Nothing)).then(|| ctx.address(tab.path, ctx.params));
+        // Without stacks, the rows are on the card itself.
+        return counted(ctx, finding).map(|_| format!("#{}", graph_of(finding)));
     }
     Some(match counted(ctx, finding) {
         Some(counted) => counted.href(STACKS),

@@ -8,15 +8,15 @@ use crate::frame;
 use crate::reply::Reply;
 use base::number::real;
 use maud::{Markup, html};
-use report::{EvidenceRows, Finding};
+use report::Finding;
 use stacks::ViewOptions;
 use timeline::Span;
 use views::flame::{Stacked, small_flame};
 use views::words::counted as count_of;
-use views::{TableView, cards, lanes, tables};
+use views::{TableView, cards, lanes};
 
-/// The tables of one finding have names of their own in the address.
-const IDS: [&str; 5] = ["rows", "rows-2", "rows-3", "rows-4", "rows-5"];
+/// The tables of one finding that a page shows.
+const MAX_TABLES: usize = 5;
 /// The smallest part of a card's flame graph, of 1.
 const LEAST_SHARE: f64 = 0.01;
 /// The most nodes of a card's flame graph.
@@ -24,9 +24,16 @@ const MOST_NODES: usize = 60;
 /// The largest share of the recording that is marked in a lane.
 const MAX_MARKED: f64 = 0.95;
 
-/// The pictures of a finding's card.
+/// The pictures of a finding's card. In a page of one file, the rows of a finding that is not proved by stacks, too.
 pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
-    html! { (lane(ctx, finding)) (flame(ctx, finding)) }
+    let has_rows = ctx.file && counted(ctx, finding).is_none();
+    html! {
+        (lane(ctx, finding))
+        (flame(ctx, finding))
+        @if has_rows {
+            details.rows { summary { "See " (finding.view.shows) } @for table in rows(ctx, finding, finding.id) { (table) } }
+        }
+    }
 }
 
 /// The lane that decides, with the time of the finding's rows marked.
@@ -63,20 +70,24 @@ pub(super) fn page(ctx: &TraceCtx<'_>) -> Reply {
     let Some(finding) = explanation.report.findings.iter().find(|finding| finding.id == id) else {
         return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx));
     };
-    let tables = finding.evidence.iter().zip(IDS).filter_map(|(rows, name)| rows_of(ctx, rows, name));
     let body = html! {
         (cards::exhibit(ctx, explanation, finding, &|finding| lane(ctx, finding)))
-        @for table in tables { (table) }
+        @for table in rows(ctx, finding, "rows") { (table) }
     };
     frame::reply(ctx, finding.id, &body)
 }
 
-/// The rows of a table that a finding rests on, by its query.
-fn rows_of(ctx: &TraceCtx<'_>, rows: &EvidenceRows, name: &'static str) -> Option<Markup> {
-    let spec = ctx.here().tables.table(rows.table)?.spec;
-    let view = TableView::new(name, spec.name, spec.about, rows.sql.clone());
-    Some(html! {
-        @if rows.rows > 0 { p.said { "It rests on " b { (count_of(rows.rows, "row")) } " of the table " code { (rows.table) } ", here summed up or the first of them." } }
-        (tables::table(ctx, &ctx.here().tables, &view))
-    })
+/// The rows that a finding rests on, as tables whose names in the address begin with `name`.
+fn rows(ctx: &TraceCtx<'_>, finding: &Finding, name: &str) -> Vec<Markup> {
+    let tables = &ctx.here().tables;
+    let shown = finding.evidence.iter().take(MAX_TABLES).enumerate().filter_map(|(at, rows)| {
+        let spec = tables.table(rows.table)?.spec;
+        let name = if at == 0 { name.to_owned() } else { format!("{name}-{}", at + 1) };
+        let view = TableView::new(name, spec.name, spec.about, rows.sql.clone());
+        Some(html! {
+            @if rows.rows > 0 { p.said { "It rests on " b { (count_of(rows.rows, "row")) } " of the table " code { (rows.table) } ", here summed up or the first of them." } }
+            (views::tables::table(ctx, tables, &view))
+        })
+    });
+    shown.collect()
 }

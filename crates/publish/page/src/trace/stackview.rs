@@ -3,6 +3,7 @@
 //! Each view is a page of its own that works without script: the flame graph is an SVG whose frames are links. Script
 //! redraws it on a canvas, from [`FLAME_DATA`] with the same parameters.
 
+use super::links::counted;
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
 use super::selection::{PLUMBING, Selected, Selection};
@@ -11,10 +12,11 @@ use crate::kind::{Detail, Section};
 use crate::reply::Reply;
 use maud::{Markup, html};
 use model::Sampler;
+use report::Finding;
 use stacks::{Metric, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
 use views::methods::{around, method_list};
-use views::words::{counted, counted_len};
+use views::words::{counted as count_of, counted_len};
 use views::{Links, Params, call_tree, place};
 
 /// The views of stacks.
@@ -71,35 +73,74 @@ pub(super) fn preload(ctx: &TraceCtx<'_>) -> Option<String> {
     is_flame.then(|| ctx.params.href(FLAME_DATA))
 }
 
-/// The flame graphs of a page of one file, with their data.
+/// The id of the flame graph of a finding in a page of one file.
+pub(super) fn graph_of(finding: &Finding) -> String {
+    format!("stacks-{}", finding.id)
+}
+
+/// The flame graphs of a page of one file, with their data: of what each finding counts, then of each metric. One of them is open.
 pub(super) fn in_file(ctx: &TraceCtx<'_>, detail: Detail) -> Section {
+    let findings = ctx.here().explanation.report.findings.iter();
+    let proofs = findings.filter_map(|finding| {
+        let title = format!("{}: {}", capitalised(finding.view.shows), finding.title);
+        let of = GraphInFile { id: graph_of(finding), title, params: counted(ctx, finding)? };
+        of.drawn(ctx, detail)
+    });
     let is_event = |offer: &&stacks::Offer| matches!(offer.metric, Metric::Event(..));
     let events = ctx.here().offers.iter().filter(is_event).count();
-    let fixed = ctx.here().offers.iter().filter(|offer| !is_event(offer));
-    let drawn: Vec<_> = fixed.filter_map(|offer| one_in_file(ctx, &offer.metric, detail)).collect();
+    let fixed = ctx.here().offers.iter().filter(|offer| !is_event(offer)).filter_map(|offer| {
+        let name = offer.metric.name();
+        let params = Params::default().with("metric", &name);
+        GraphInFile { id: format!("stacks-all-{name}"), title: offer.metric.title(), params }.drawn(ctx, detail)
+    });
+    let drawn: Vec<_> = proofs.chain(fixed).collect();
     let body = html! {
-        @for (markup, _) in &drawn { (markup) }
+        h2 { "Flame graphs" }
+        p.hint { "A click on a line opens its flame graph and closes the other." }
+        @for (at, (graph, markup, _)) in drawn.iter().enumerate() {
+            details.graph name="graphs" open[at == 0] {
+                summary { (graph.title) }
+                div id=(graph.id) { (markup) }
+            }
+        }
         @if drawn.is_empty() { p.empty { "This recording has no stacks." } }
         @if events > 0 { p.loss { "This file has no flame graphs of events (" (events) " kinds): casebook open shows them." } }
     };
-    Section { body, data: drawn.into_iter().map(|(_, data)| data).collect() }
+    Section { body, data: drawn.into_iter().map(|(_, _, data)| data).collect() }
 }
 
-fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(Markup, String)> {
-    let params = Params::default().with("metric", &metric.name());
-    let selection = Selection::of(ctx.kind(), &params)?;
-    let selected = selection.selected(ctx.kind());
-    let Detail { least_share, most_nodes } = detail;
-    let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
-    let (drawn, data) = flame_with_data(Stacked { profile: &selected.profile, metric, options: &options });
-    let markup = html! {
-        section.block {
-            h2 { (metric.title()) } p.hint { (metric.about(sampler(ctx))) }
+/// A flame graph of a page of one file.
+struct GraphInFile {
+    /// The id of its element.
+    id: String,
+    title: String,
+    /// Which stacks, as an address says it.
+    params: Params,
+}
+
+impl GraphInFile {
+    /// The graph with its picture and its data. `None` if the recording has no stacks at all.
+    fn drawn(self, ctx: &TraceCtx<'_>, detail: Detail) -> Option<(Self, Markup, String)> {
+        let Detail { least_share, most_nodes } = detail;
+        let ctx = &TraceCtx { params: &self.params, ..*ctx };
+        let selection = Selection::of(ctx.kind(), ctx.params)?;
+        let selected = selection.selected(ctx.kind());
+        let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
+        let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &options };
+        let (drawn, data) = flame_with_data(of, &format!("data-{}", self.id));
+        let markup = html! {
+            p.hint { (selection.metric.about(sampler(ctx))) }
             (said(ctx, &selection, &selected))
             (drawn)
-        }
-    };
-    Some((markup, data))
+        };
+        Some((self, markup, data))
+    }
+}
+
+/// Words with a capital at their beginning.
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// How much is summed up, and what is left out.
@@ -113,16 +154,17 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
     let only = |name: &str, before: &str| {
         html! {
             @if let Some(value) = ctx.params.get(name) {
-                " " (before) " " b { (value) } " (" a href=(ctx.params.without(&[name, "root"]).href(ctx.path)) { "take this off" } ")."
+                " " (before) " " b { (value) }
+                @if !ctx.is_file() { " (" a href=(ctx.params.without(&[name, "root"]).href(ctx.path)) { "take this off" } ")" } "."
             }
         }
     };
     html! {
         p.said {
             b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
-            @if unit != "samples" && unit != "events" { " in " (counted(profile.rows, "row")) }
-            @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (counted(whole, "row")) " in the recording" }
-            @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " of unknown weight are left out" }
+            @if unit != "samples" && unit != "events" { " in " (count_of(profile.rows, "row")) }
+            @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (count_of(whole, "row")) " in the recording" }
+            @if profile.unweighed > 0 { "; " (count_of(profile.unweighed, "row")) " of unknown weight are left out" }
             @if let Some(against) = profile.total_against() {
                 "; the other recording has " (weight(against, unit)) @if selection.is_per_request() { " for as many requests" } @else { " in as much observed time" }
                 @if let Some(scale) = scale {
@@ -222,7 +264,7 @@ fn metric_select(ctx: &TraceCtx<'_>, chosen: &Metric) -> Markup {
     let offered = ctx.here().offers.iter().any(|offer| offer.metric == *chosen);
     let one = |offer: &stacks::Offer| {
         html! {
-            option value=(offer.metric.name()) selected[offer.metric == *chosen] { (offer.metric.title()) " (" (counted(offer.rows, "row")) ")" }
+            option value=(offer.metric.name()) selected[offer.metric == *chosen] { (offer.metric.title()) " (" (count_of(offer.rows, "row")) ")" }
         }
     };
     html! {

@@ -3,6 +3,7 @@
 use crate::{Params, Summed, summed};
 use model::Tables;
 use sql::{Answer, Database, Limits, QueryOptions};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const MAX_PAGE: usize = 1_000_000;
 #[derive(Debug, Clone)]
 pub struct TableView {
     /// Its name in the page's address.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// Its heading.
     pub title: &'static str,
     /// What a row is.
@@ -28,8 +29,13 @@ pub struct TableView {
 
 impl TableView {
     /// A table of a query.
-    pub fn new(id: &'static str, title: &'static str, about: &'static str, sql: String) -> Self {
-        Self { id, title, about, sql, summed: None }
+    pub fn new(
+        id: impl Into<Cow<'static, str>>,
+        title: &'static str,
+        about: &'static str,
+        sql: String,
+    ) -> Self {
+        Self { id: id.into(), title, about, sql, summed: None }
     }
 
     /// The same table, with rows computed from the columns instead of the query.
