@@ -10,9 +10,9 @@
  * ```
  */
 
-import { address, counted, element, isFile, isTyping, percent, weight } from "casebook/format";
+import { address, counted, duration, element, isFile, isTyping, percent, weight } from "casebook/format";
 import { Graph, pattern, search } from "casebook/graph";
-import { openMenu, place } from "casebook/menu";
+import { escaped, openMenu, place } from "casebook/menu";
 import { Painter, ROW } from "casebook/paint";
 
 /** @typedef {import("./types.d.ts").Spot} Spot */
@@ -122,7 +122,13 @@ export class Flame {
     this.painter = new Painter(parts.canvas, host);
     /** The page's own text about what is too narrow. After a zoom it is no longer true. */
     this.hint = host.nextElementSibling?.matches("p.hint") ? host.nextElementSibling : null;
+    /** The rows of the list of methods beside the picture, by the full name. @type {Map<string, HTMLElement>} */
+    this.rows = new Map();
+    for (const row of host.closest(".flame-and-top")?.querySelectorAll("[data-name]") ?? []) {
+      if (row instanceof HTMLElement) this.rows.set(row.dataset["name"] ?? "", row);
+    }
     this.listen();
+    this.listenToRows();
     this.look(0);
     this.setSearch(host.dataset["search"] ?? "");
   }
@@ -173,6 +179,28 @@ export class Flame {
       this.bar.input.select();
     });
     addEventListener("popstate", (event) => this.back(event));
+  }
+
+  /** A method of the list is marked in the picture while it is pointed at, and for good with a click. */
+  listenToRows() {
+    for (const [name, row] of this.rows) {
+      row.title = "Point at it to mark it in the picture; a click keeps the mark";
+      for (const enters of ["pointerenter", "focusin"]) row.addEventListener(enters, () => this.markMethod(name));
+      for (const leaves of ["pointerleave", "focusout"]) row.addEventListener(leaves, () => this.mark());
+      row.addEventListener("click", (event) => {
+        if (event.target instanceof Element && event.target.closest("a")) return;
+        const exactly = `^${escaped(name)}$`;
+        this.setSearch(this.bar.input.value === exactly ? "" : exactly, true);
+      });
+    }
+  }
+
+  /** Marks the frames of a method instead of the matches of the search. @param {string} name */
+  markMethod(name) {
+    const { graph } = this;
+    const nodes = [...graph.data.nodes.name.keys()];
+    this.marked = new Set(nodes.filter((node) => graph.name(node) === name));
+    this.draw();
   }
 
   /** Shows the state that the address asks for. @param {PopStateEvent} event */
@@ -521,16 +549,20 @@ export class Flame {
     this.showTip(spot);
     if (this.hovered === (spot?.node ?? null)) return;
     this.hovered = spot?.node ?? null;
+    const name = spot === null ? null : this.graph.name(spot.node);
+    for (const [of, row] of this.rows) row.classList.toggle("marked-row", of === name);
     this.draw();
   }
 
   /** The lines of the tooltip of a frame. @param {number} node */
   lines(node) {
     const { graph } = this;
-    const { unit, total, total_against: other, nodes } = graph.data;
+    const { unit, total, total_against: other, nodes, sample_ns: each } = graph.data;
+    const time = (/** @type {number} */ value) => (each === null ? "" : ` ≈ ${duration((value * each) / 1e6)}`);
     const worth = (/** @type {number} */ value) =>
-      weight(value, unit) + (unit === "samples" || unit === "events" ? ` ${unit}` : "");
+      weight(value, unit) + (unit === "samples" || unit === "events" ? ` ${unit}` : "") + time(value);
     const weighs = graph.weight(node);
+    const caller = (graph.parent[node] ?? -1);
     const ofZoom =
       this.top !== 0 || graph.data.path.length > 1
         ? `, ${percent(weighs, graph.weight(this.top))} of what is zoomed to`
@@ -538,6 +570,7 @@ export class Flame {
     const lines = [
       graph.name(node),
       `${worth(weighs)}: ${percent(weighs, total)} of all${ofZoom}`,
+      ...(caller > 0 ? [`${percent(weighs, graph.weight(caller))} of its caller`] : []),
       `own ${worth(nodes.own[node] ?? 0)}`,
     ];
     if (nodes.against && other !== null) {

@@ -19,6 +19,7 @@ import { moved, timeAt, valueAt } from "casebook/timeline";
 function shop() {
   return new Graph({
     unit: "samples",
+    sample_ns: null,
     total: 10,
     total_against: null,
     rows: 10,

@@ -258,7 +258,7 @@ impl<'a> Weigher<'a> {
 
     fn nothing(&self) -> Weighed {
         let own = vec![0.0; self.scope.recording().stacks.len()].into();
-        Weighed { own, stackless: 0.0, total: 0.0, rows: 0, unweighed: 0 }
+        Weighed { own, stackless: 0.0, total: 0.0, rows: 0, unweighed: 0, idle: 0 }
     }
 }
 

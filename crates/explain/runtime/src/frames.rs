@@ -452,6 +452,14 @@ impl StackIndex {
         frame.and_then(|frame| recording.frames.name.get(frame).copied()).unwrap_or(Sym::NONE)
     }
 
+    /// Whether a thread that waits in a stack has nothing to do: its stack has no code but that of the framework, outside of any
+    /// work item, or it waits for the program's own end. A pool thread that waits for work is one of them.
+    pub fn is_idle(&self, stack: Option<StackId>) -> bool {
+        // If the outermost frames are missing, the work item may be among them.
+        let may_have_work = self.marks(stack).has(Marks::WORK) || self.is_cut(stack);
+        self.waits_in_entry(stack) || self.blamed_frame(stack).is_none() && !may_have_work
+    }
+
     /// Whether the user's innermost frame is the entry point, where a program waits for its own end.
     pub fn waits_in_entry(&self, stack: Option<StackId>) -> bool {
         let in_entry = |frame: FrameId| self.entries.get(frame).copied().unwrap_or(false);

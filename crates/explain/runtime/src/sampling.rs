@@ -124,6 +124,11 @@ impl Sampling {
         Some(Self { observed_ns, looks, groups })
     }
 
+    /// How long the program ran, on average, from one sample of a thread to the next, in nanoseconds: what one sample stands for.
+    pub fn sample_ns(&self) -> f64 {
+        base::number::real(self.observed_ns) / real_u64(self.looks.max(1))
+    }
+
     /// The average number of threads that samples stand for.
     pub fn threads(&self, samples: u64) -> f64 {
         crate::figure::share(real_u64(samples), real_u64(self.looks)).unwrap_or(0.0)

@@ -27,6 +27,8 @@ pub struct Filter {
     pub samples: Option<Arc<SampleSet>>,
     /// Rows of other tables at exactly these times. All rows if it is `None`.
     pub times: Option<Arc<FxHashSet<i64>>>,
+    /// Stacks in which a waiting thread is idle: its samples are left out and counted. `None` takes them too.
+    pub idle: Option<Arc<ByStack<bool>>>,
     /// Stacks that have a frame whose full name matches.
     pub include: Option<Regex>,
     /// Stacks that have no frame whose full name matches.
@@ -76,6 +78,12 @@ impl Filter {
     /// Whether a row at this time is one of those that are asked for.
     pub(crate) fn has_moment(&self, ns: i64) -> bool {
         self.times.as_ref().is_none_or(|times| times.contains(&ns))
+    }
+
+    /// Whether a waiting thread with this stack is left out because it is idle.
+    pub(crate) fn is_left_out(&self, stack: Option<StackId>) -> bool {
+        let is_idle = |idle: &Arc<ByStack<bool>>| stack.and_then(|stack| idle.get(stack)) == Some(&true);
+        self.idle.as_ref().is_some_and(is_idle)
     }
 
     /// How many nanoseconds of a span lie in the range. `None` if they do not overlap.

@@ -17,6 +17,8 @@ pub struct Weighed {
     pub rows: u64,
     /// How many rows were selected, but have an unknown weight (a wait without its end).
     pub unweighed: u64,
+    /// How many samples of the range and the states are left out because their thread is idle.
+    pub idle: u64,
 }
 
 /// The columns that every table with stacks has.
@@ -45,6 +47,7 @@ pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
             total: 0.0,
             rows: 0,
             unweighed: 0,
+            idle: 0,
         },
     };
     match metric {
@@ -194,8 +197,22 @@ impl Scale<'_> {
                 .get(at)
                 .is_some_and(|thread| samples.has(*thread, of.stack.get(at).copied().flatten(), state))
         };
+        let is_idle = |at: usize| {
+            of.state.get(at).copied() == waiting
+                && self.filter.is_left_out(of.stack.get(at).copied().flatten())
+        };
         let wanted = |at| state.has(&of.state, at) && waiting_on.has(&of.waiting_on, at) && is_chosen(at);
-        self.moments(&rows, |at| wanted(at).then_some(1.0));
+        let idle = std::cell::Cell::new(0u64);
+        let weight = |at: usize| {
+            if !wanted(at) {
+                return None;
+            }
+            let is_idle = is_idle(at);
+            idle.set(idle.get() + u64::from(is_idle));
+            (!is_idle).then_some(1.0)
+        };
+        self.moments(&rows, weight);
+        self.weighed.idle += idle.get();
     }
 
     fn allocations(&mut self, recording: &Trace, metric: &Metric) {

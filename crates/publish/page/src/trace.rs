@@ -8,6 +8,7 @@ mod changes;
 mod explained;
 mod links;
 mod own;
+mod owncode;
 mod pages;
 mod proof;
 mod selection;
@@ -115,7 +116,7 @@ impl KindOfPages for TracePages {
 
     fn above_tables(ctx: &TraceCtx<'_>) -> Markup {
         let form = ctx.tab.and_then(|tab| tab.own.form);
-        html! { (tables::stacks_links(ctx)) @if let Some(form) = form { (form(ctx)) } }
+        html! { (tables::stacks_links(ctx)) (owncode::by_own_code(ctx)) @if let Some(form) = form { (form(ctx)) } }
     }
 
     fn below_tables(ctx: &TraceCtx<'_>) -> Markup {

@@ -2,31 +2,23 @@
 
 mod json;
 
+pub use crate::stacked::Stacked;
 pub use json::json;
 
+use crate::methods::top;
+use crate::stacked::{crumbs, missed};
 use crate::words::{counted, percent};
-use crate::{Links, Params, Target, script};
+use crate::{Links, Target, script};
 use charts::FlameOptions;
 use maud::{Markup, PreEscaped, html};
-use stacks::{Metric, NameId, TreeView, ViewOptions, WeightedTree, view};
+use stacks::{ViewOptions, view};
 
 /// The width of the picture without script, in pixels.
 const WIDTH: f64 = 1200.0;
 
-/// Stacks summed up by a metric, and how to show them.
-#[derive(Debug, Clone, Copy)]
-pub struct Stacked<'a> {
-    /// The sums.
-    pub profile: &'a WeightedTree,
-    /// What was summed up.
-    pub metric: &'a Metric,
-    /// Direction, method and zoom.
-    pub options: &'a ViewOptions,
-}
-
 /// The flame graph of stacks. Its frames link to other states of the view, which a server must answer.
 pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
-    let Stacked { profile, metric, options } = of;
+    let Stacked { profile, metric, options, .. } = of;
     let params = links.params();
     let picture =
         view(profile, &ViewOptions { least_share: 1.5 / WIDTH, most_nodes: 1_500, ..options.clone() });
@@ -36,6 +28,8 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let compared = profile.total_against().is_some();
     html! {
         (missed(links, &picture))
+        div.flame-and-top {
+        div.flame-main {
         (crumbs(links, profile, &picture, params))
         div.flame #flame data-flame="" data-flame-url=[links.to(Target::FlameData(params))]
             data-search=[params.get("search")] data-compared[compared] {
@@ -48,13 +42,16 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
                 ": zoom in to see them. "
             }
         }
+        }
+        (top(Some(links), of))
+        }
         (legend(compared))
     }
 }
 
 /// A small flame graph for a card, without controls. A picture of a single bar says nothing, so it is left out.
 pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
-    let Stacked { profile, metric, options } = of;
+    let Stacked { profile, metric, options, .. } = of;
     let picture = view(profile, options);
     if picture.nodes.id.len() < 2 {
         return html! {};
@@ -67,7 +64,7 @@ pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
 ///
 /// `options` apply to the data, whose element has the id `id`; the picture has fewer frames.
 pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
-    let Stacked { profile, metric, options } = of;
+    let Stacked { profile, metric, options, .. } = of;
     let unit = metric.unit();
     let all = view(profile, options);
     let few = view(profile, &ViewOptions { least_share: 1.0 / 300.0, most_nodes: 1_000, ..options.clone() });
@@ -75,22 +72,17 @@ pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
     let drawn = charts::flame(profile, &few, &FlameOptions { width: WIDTH, unit, link: &link });
     let compared = profile.total_against().is_some();
     let markup = html! {
-        div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) }
+        div.flame-and-top {
+            div.flame-main { div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) } }
+            (top(None, of))
+        }
         @if all.hidden_nodes > 0 {
             p.loss { (counted(all.hidden_nodes, "small subtree")) " are not in this file, "
                 (percent(all.hidden_weight, all.total)) " in all." }
         }
         (legend(compared))
     };
-    (markup, script::data(id, &json(profile, &all, unit)))
-}
-
-/// Says which requested method or frame the picture lacks.
-pub(crate) fn missed(links: &dyn Links, picture: &TreeView) -> Markup {
-    html! {
-        @if picture.method_missed { p.error role="alert" { "No stack of this " (links.noun()) " has this method in this grouping." } }
-        @if picture.zoom_missed { p.error role="alert" { "The zoomed frame has no weight in this selection: the frame above it is shown." } }
-    }
+    (markup, script::data(id, &json(&of, &all)))
 }
 
 fn legend(compared: bool) -> Markup {
@@ -109,27 +101,6 @@ fn legend(compared: bool) -> Markup {
                 li { span.swatch.more {} "more" }
             } @else {
                 @for (class, title) in classes { li { span class=(format!("swatch {class}")) {} (title) } }
-            }
-        }
-    }
-}
-
-/// The frames from the root to the zoomed one, as links.
-pub(crate) fn crumbs(
-    links: &dyn Links,
-    profile: &WeightedTree,
-    picture: &TreeView,
-    params: &Params,
-) -> Markup {
-    let names = &profile.shape.names;
-    let name = |of: NameId| names.get(of).map_or(("", ""), |name| (name.full.as_str(), name.short.as_str()));
-    html! {
-        @if picture.path.len() > 1 {
-            nav.crumbs aria-label="Zoomed to" {
-                @for (at, (id, of)) in picture.path.iter().enumerate() {
-                    @if at + 1 == picture.path.len() { span title=(name(*of).0) { (name(*of).1) } }
-                    @else { a href=(links.here(&params.with("root", id))) title=(name(*of).0) { (name(*of).1) } }
-                }
             }
         }
     }

@@ -24,6 +24,7 @@ pub mod methods;
 mod params;
 pub mod parts;
 pub mod script;
+mod stacked;
 mod summed;
 pub mod tables;
 mod tree;

@@ -1,9 +1,10 @@
 //! A call tree as nested lists that open and close without script, heaviest first.
 
-use crate::flame::{Stacked, crumbs, missed};
+use crate::stacked::{Stacked, crumbs, missed};
 use crate::words::{counted, percent};
 use crate::{Links, Params};
 use maud::{Markup, PreEscaped, html};
+use report::unit::duration;
 use stacks::{TreeView, ViewOptions, WeightedTree, view, written_weight as weight};
 
 /// Nodes with at least this share of the root are open at first.
@@ -11,10 +12,27 @@ const OPEN: f64 = 0.1;
 /// Deeper nodes need a click on a link, since browsers limit how deep elements may nest.
 const DEEPEST: u32 = 150;
 
+/// How often a reader can ask for more of the tree: each time ten times smaller subtrees.
+const MOST_MORE: u32 = 2;
+
+/// How often the reader asked for more, from 0.
+fn more(params: &Params) -> u32 {
+    params.get("more").and_then(|more| more.parse().ok()).unwrap_or(0u32).min(MOST_MORE)
+}
+
+/// The smallest subtree, as a share of the whole, and the most nodes.
+fn detail(more: u32) -> (f64, usize) {
+    match more {
+        0 => (0.005, 1_500),
+        1 => (0.000_5, 6_000),
+        _ => (0.000_05, 20_000),
+    }
+}
+
 /// The call tree of stacks.
 pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
-    let picture =
-        view(of.profile, &ViewOptions { least_share: 0.005, most_nodes: 1_500, ..of.options.clone() });
+    let (least_share, most_nodes) = detail(more(links.params()));
+    let picture = view(of.profile, &ViewOptions { least_share, most_nodes, ..of.options.clone() });
     html! {
         (missed(links, &picture))
         (crumbs(links, of.profile, &picture, links.params()))
@@ -66,19 +84,22 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &TreeView, param
         text.push_str("</ul></details></li>");
     }
     let compared = !nodes.against.is_empty();
+    let has_time = of.time_ns(0.0).is_some();
+    let more = more(params);
     html! {
         div.scroll tabindex="0" role="region" aria-label="Call tree" {
-            div.tree-head.compared[compared] {
+            div.tree-head.compared[compared].timed[has_time] {
                 span.nums {
-                    span.num.share { "share" } span.num { "total" } span.num.own { "own" }
+                    span.num.share { "share" } @if has_time { span.num.time { "time" } } span.num { "total" } span.num.own { "own" }
                     @if compared { span.num.other { "other" } }
                 }
                 "method"
             }
-            ul.tree.compared[compared] { (PreEscaped(text)) }
+            ul.tree.compared[compared].timed[has_time] { (PreEscaped(text)) }
         }
         @if picture.hidden_nodes > 0 {
-            p.hint { (counted(picture.hidden_nodes, "smaller subtree")) " not listed (" (percent(picture.hidden_weight, picture.total)) ")." }
+            p.hint { (counted(picture.hidden_nodes, "smaller subtree")) " not listed (" (percent(picture.hidden_weight, picture.total)) ")"
+                @if more < MOST_MORE && !links.is_file() { ": " a href=(links.here(&links.params().with("more", &(more + 1).to_string()))) { "list more of them" } } @else if !links.is_file() { ": zoom in to see them" } "." }
         }
     }
 }
@@ -98,6 +119,7 @@ fn row(of: Stacked<'_>, picture: &TreeView, at: usize) -> Markup {
     html! {
         span.nums {
             span.num.share { (percent(value(&nodes.weight), picture.total)) }
+            @if let Some(ns) = of.time_ns(value(&nodes.weight)) { span.num.time { (duration(ns / 1e6)) } }
             span.num { (weight(value(&nodes.weight), unit)) }
             span.num.own { @if value(&nodes.own) > 0.0 { (weight(value(&nodes.own), unit)) } }
             @if !nodes.against.is_empty() { span.num.other { (weight(value(&nodes.against), unit)) } }

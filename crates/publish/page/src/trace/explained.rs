@@ -1,10 +1,10 @@
 //! A recording with everything that its views need, computed once.
 
-use model::{Tables, Trace};
+use model::{ByStack, Tables, Trace};
 use report::Explanation;
-use runtime::{HandlerNames, MyCode, StackIndex};
+use runtime::{HandlerNames, MyCode, Sampling, StackIndex};
 use stacks::{Metric, Offer, ShapedTree, Shaping, offers};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use timeline::{Lane, Span};
 use topics::{Id, Topic};
 use views::lanes::PIECES;
@@ -27,6 +27,9 @@ pub(crate) struct Explained {
     /// The categories of its stacks and frames.
     pub(crate) index: StackIndex,
     handlers: HandlerNames,
+    idle: OnceLock<Arc<ByStack<bool>>>,
+    /// How much time of a thread one sample stands for, in nanoseconds. `None` without samples.
+    pub(crate) sample_ns: Option<f64>,
     /// Findings and figures.
     pub(crate) explanation: Explanation,
     /// The metrics by which its stacks can be summed up.
@@ -44,9 +47,11 @@ impl Explained {
         Self {
             tables: Arc::<Trace>::clone(&recording),
             handlers: HandlerNames::new(&recording, &index),
+            sample_ns: Sampling::new(&recording).map(|sampling| sampling.sample_ns()),
             index,
             explanation,
             offers: offers(&recording),
+            idle: OnceLock::new(),
             shapes: Recent::new(SHAPES_KEPT),
             lanes: Recent::new(LANES_KEPT),
             topics: Recent::new(Id::ALL.len()),
@@ -58,6 +63,14 @@ impl Explained {
     pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<ShapedTree> {
         self.shapes
             .get(key, || ShapedTree::with_handlers(&self.recording, &self.index, &self.handlers, shaping))
+    }
+
+    /// The stacks in which a waiting thread is idle.
+    pub(crate) fn idle(&self) -> &Arc<ByStack<bool>> {
+        self.idle.get_or_init(|| {
+            let stacks = self.recording.stacks.frame.ids();
+            Arc::new(stacks.map(|stack| self.index.is_idle(Some(stack))).collect())
+        })
     }
 
     /// What a method is called if it handles the requests to one route.

@@ -60,7 +60,9 @@ fn flame(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
     let link = |node: &str| {
         if ctx.file { String::new() } else { params.with("my", "1").with("root", node).href(STACKS) }
     };
-    small_flame(Stacked { profile: &selected.profile, metric: &selection.metric, options: &options }, &link)
+    let sample_ns = ctx.here().sample_ns;
+    let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &options, sample_ns };
+    small_flame(of, &link)
 }
 
 /// The page of a finding: its card, and the rows that it rests on.

@@ -17,6 +17,8 @@ use views::Params;
 const SHAPING: [&str; 5] = ["group", "groups", "my", "fold", PLUMBING];
 /// The parameter that shows async plumbing, which is folded otherwise.
 pub(super) const PLUMBING: &str = "plumbing";
+/// The parameter that takes in the samples of idle threads, which are left out otherwise.
+pub(super) const IDLE: &str = "idle";
 /// The most groups of patterns; further ones are left out.
 const MAX_GROUPS: usize = 20;
 /// The longest name of a group in bytes. The limit matters because each `$0` in it may become a long name.
@@ -66,6 +68,8 @@ pub(crate) struct Selected {
     pub(crate) folded: usize,
     /// `folded` of the other recording. `None` without a comparison.
     pub(crate) folded_against: Option<usize>,
+    /// How many samples of idle threads of this recording are left out.
+    pub(crate) idle: u64,
 }
 
 impl Selection {
@@ -101,6 +105,7 @@ impl Selection {
             class: params.get("class").map(str::to_owned),
             samples: rows.samples,
             times: rows.times,
+            idle: leaves_out_idle(params, &metric).then(|| here.idle().clone()),
             include,
             exclude,
         };
@@ -152,11 +157,12 @@ impl Selection {
         let shape = here.shape(&self.key, &self.shaping);
         let weighed = weigh(&here.recording, &self.metric, &self.filter);
         let folded = shape.folded(&here.recording, &weighed);
+        let idle = weighed.idle;
         // A thread's number means something in one recording only.
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
             let profile = WeightedTree::new(shape, &weighed);
-            return Selected { profile, scale: None, folded, folded_against: None };
+            return Selected { profile, scale: None, folded, folded_against: None, idle };
         };
         let other_weighed = match self.kind.as_deref().map(|kind| of_kind(&other.recording, kind)) {
             // To a filter, an empty list means all threads.
@@ -167,8 +173,16 @@ impl Selection {
                 let theirs = self.finding.as_deref().and_then(|id| finding_on(other, id, &self.metric));
                 let rows = theirs.map_or_else(RowsOf::default, |finding| RowsOf::new(finding, &self.metric));
                 let RowsOf { samples, times } = rows;
-                let filter =
-                    Filter { from_ns: None, to_ns: None, threads, samples, times, ..self.filter.clone() };
+                let idle = self.filter.idle.as_ref().map(|_| other.idle().clone());
+                let filter = Filter {
+                    from_ns: None,
+                    to_ns: None,
+                    threads,
+                    samples,
+                    times,
+                    idle,
+                    ..self.filter.clone()
+                };
                 weigh(&other.recording, &self.metric, &filter)
             }
         };
@@ -177,7 +191,7 @@ impl Selection {
         let folded_against = Some(other_shape.folded(&other.recording, &other_weighed));
         let other = (&*other_shape, &other_weighed);
         let profile = WeightedTree::compared(&shape, &weighed, other, scale.unwrap_or(1.0));
-        Selected { profile, scale, folded, folded_against }
+        Selected { profile, scale, folded, folded_against, idle }
     }
 
     /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
@@ -195,6 +209,13 @@ impl Selection {
     pub(crate) fn is_per_request(&self) -> bool {
         self.per_request.is_some()
     }
+}
+
+/// Whether samples of idle threads are left out: those of threads that wait hide the others. Whoever asks for a finding, a
+/// thread, a method or a kind of wait gets all of it.
+fn leaves_out_idle(params: &Params, metric: &Metric) -> bool {
+    let asks = [IDLE, "finding", "thread", "method", "on"].iter().any(|name| params.get(name).is_some());
+    matches!(metric, Metric::Waiting | Metric::Wall) && !asks
 }
 
 /// Exactly the rows of a metric that a finding rests on.
@@ -348,6 +369,7 @@ fn nothing(recording: &Trace) -> Weighed {
         total: 0.0,
         rows: 0,
         unweighed: 0,
+        idle: 0,
     }
 }
 

@@ -6,13 +6,14 @@
 use super::links::counted;
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
-use super::selection::{PLUMBING, Selected, Selection};
+use super::selection::{IDLE, PLUMBING, Selected, Selection};
 use super::works::how_it_works;
 use crate::kind::{Detail, Section};
 use crate::reply::Reply;
 use maud::{Markup, html};
 use model::Sampler;
 use report::Finding;
+use report::unit::duration;
 use stacks::{Metric, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
 use views::methods::{around, method_list};
@@ -40,7 +41,7 @@ pub(super) fn stack_view(ctx: &TraceCtx<'_>) -> Markup {
     };
     let selected = selection.selected(ctx.kind());
     let show = ctx.params.get("show").unwrap_or("flame");
-    let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &selection.view };
+    let of = stacked(ctx, &selection, &selected, &selection.view);
     html! {
         h2 { (selection.metric.title()) }
         p.hint { (selection.metric.about(sampler(ctx))) }
@@ -62,9 +63,19 @@ pub(super) fn flame_data(ctx: &TraceCtx<'_>) -> Reply {
     let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
         return Reply::of(404, "application/json", "{\"error\":\"the recording has no stacks\"}");
     };
-    let profile = selection.selected(ctx.kind()).profile;
-    let view = stacks::view(&profile, &selection.view);
-    Reply::json(&json(&profile, &view, selection.metric.unit()))
+    let selected = selection.selected(ctx.kind());
+    let view = stacks::view(&selected.profile, &selection.view);
+    Reply::json(&json(&stacked(ctx, &selection, &selected, &selection.view), &view))
+}
+
+fn stacked<'a>(
+    ctx: &TraceCtx<'_>,
+    selection: &'a Selection,
+    selected: &'a Selected,
+    options: &'a ViewOptions,
+) -> Stacked<'a> {
+    let sample_ns = ctx.here().sample_ns;
+    Stacked { profile: &selected.profile, metric: &selection.metric, options, sample_ns }
 }
 
 /// The address of that data, if the page shows the flame graph.
@@ -91,7 +102,8 @@ pub(super) fn in_file(ctx: &TraceCtx<'_>, detail: Detail) -> Section {
     let fixed = ctx.here().offers.iter().filter(|offer| !is_event(offer)).filter_map(|offer| {
         let name = offer.metric.name();
         let params = Params::default().with("metric", &name);
-        GraphInFile { id: format!("stacks-all-{name}"), title: offer.metric.title(), params }.drawn(ctx, detail)
+        GraphInFile { id: format!("stacks-all-{name}"), title: offer.metric.title(), params }
+            .drawn(ctx, detail)
     });
     let drawn: Vec<_> = proofs.chain(fixed).collect();
     let body = html! {
@@ -126,7 +138,7 @@ impl GraphInFile {
         let selection = Selection::of(ctx.kind(), ctx.params)?;
         let selected = selection.selected(ctx.kind());
         let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
-        let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &options };
+        let of = stacked(ctx, &selection, &selected, &options);
         let (drawn, data) = flame_with_data(of, &format!("data-{}", self.id));
         let markup = html! {
             p.hint { (selection.metric.about(sampler(ctx))) }
@@ -162,6 +174,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
     html! {
         p.said {
             b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
+            @if let Some(ns) = ctx.here().sample_ns.filter(|_| unit == "samples") { ", about " (duration(ns * profile.total() / 1e6)) " of threads: each was sampled every " (duration(ns / 1e6)) " on average" }
             @if unit != "samples" && unit != "events" { " in " (count_of(profile.rows, "row")) }
             @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (count_of(whole, "row")) " in the recording" }
             @if profile.unweighed > 0 { "; " (count_of(profile.unweighed, "row")) " of unknown weight are left out" }
@@ -174,6 +187,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
             "."
             (only("finding", "Only what counts for the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
             (plumbing(ctx, selection, selected))
+            (idle(ctx, selected))
         }
     }
 }
@@ -199,11 +213,25 @@ fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> M
     }
 }
 
+/// How many samples of idle threads are left out, and the way to the opposite.
+fn idle(ctx: &TraceCtx<'_>, selected: &Selected) -> Markup {
+    let params = ctx.params.without(&["root", IDLE]);
+    html! {
+        @if selected.idle > 0 {
+            " " (count_of(selected.idle, "sample")) " of threads that wait for work" @if selected.idle == 1 { " is" } @else { " are" } " left out ("
+            @if ctx.is_file() { "casebook open shows them" } @else { a href=(params.with(IDLE, "1").href(ctx.path)) { "show them" } }
+            ")."
+        } @else if ctx.params.get(IDLE).is_some() {
+            " Threads that wait for work are shown (" a href=(params.href(ctx.path)) { "leave them out" } ")."
+        }
+    }
+}
+
 fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
     let params = ctx.params;
     let named = [
         "metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class", "groups",
-        PLUMBING,
+        PLUMBING, IDLE,
     ];
     let rest = params.without(&named).without(&["root"]);
     let value = |name: &str| params.get(name).unwrap_or_default();
@@ -238,6 +266,11 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
             label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
             label.check title="Frames that only start or resume async methods or hand work to threads. Unless they are shown, their weight counts for their callers." {
                 input type="checkbox" name=(PLUMBING) value="1" checked[params.get(PLUMBING).is_some()]; " Async plumbing"
+            }
+            @if matches!(selection.metric, Metric::Waiting | Metric::Wall) {
+                label.check title="Threads of the pool without work, and threads of the runtime that wait for something to do." {
+                    input type="checkbox" name=(IDLE) value="1" checked[params.get(IDLE).is_some()]; " Idle threads"
+                }
             }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
             details.more open[["include", "exclude", "fold", "on", "class", "groups"].iter().any(|name| params.get(name).is_some())] {

@@ -85,22 +85,6 @@ pub(super) fn allocated_types(ctx: &TraceCtx<'_>) -> TableView {
     )
 }
 
-pub(super) fn allocating_callers(ctx: &TraceCtx<'_>) -> TableView {
-    let ts = ctx.during("ts_ns");
-    let counted = COUNTED;
-    TableView::new(
-        "callers",
-        "Callers",
-        "Bytes allocated by the innermost frame.",
-        format!(
-            "select frames.name as frame, count(*) as samples, sum(weight_bytes) as allocated_bytes, \
-             sum(weight_bytes) / (select sum(weight_bytes) from allocations where {counted} and {ts}) as share \
-             from allocations left join stacks on stacks.id = allocations.stack left join frames on frames.id = stacks.frame \
-             where {counted} and {ts} group by 1 order by 3 desc"
-        ),
-    )
-}
-
 pub(super) fn sampled_allocations(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
     let counted = COUNTED;
@@ -162,20 +146,6 @@ pub(super) fn spans(ctx: &TraceCtx<'_>) -> TableView {
         format!(
             "select source, name, kind, count(*) as spans, percentile(dur_ns, 50) as p50_ns, percentile(dur_ns, 99) as p99_ns, sum(dur_ns) as together_ns \
              from spans where {start} group by 1, 2, 3 order by 7 desc"
-        ),
-    )
-}
-
-pub(super) fn lock_sites(ctx: &TraceCtx<'_>) -> TableView {
-    let ts = ctx.during("ts_ns");
-    TableView::new(
-        "sites",
-        "Where threads wait for locks",
-        "Waits for locks by the innermost frame.",
-        format!(
-            "select frames.name as frame, count(*) as waits, sum(dur_ns) as waited_ns, max(dur_ns) as longest_ns, count(distinct lock) as locks, \
-             count(distinct contention.thread) as threads from contention left join stacks on stacks.id = contention.stack \
-             left join frames on frames.id = stacks.frame where {ts} group by 1 order by 3 desc"
         ),
     )
 }

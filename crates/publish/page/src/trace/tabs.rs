@@ -7,13 +7,30 @@ use super::stackview::{self, stack_view};
 use super::tables::{self, kind_form};
 use crate::kind::{Body, InFile, PartPlace, Shown, Tab};
 use crate::{paths, sqlpage};
-use maud::Markup;
+use maud::{Markup, html};
 use stacks::Metric;
 use topics::Id;
 
 /// The summary. In a comparison it begins with what changed.
 fn summary(ctx: &TraceCtx<'_>) -> Markup {
-    crate::summary::summary(ctx, &changes::head(ctx))
+    let before = html! { (changes::head(ctx)) (without_samples(ctx)) };
+    crate::summary::summary(ctx, &before)
+}
+
+/// Says that a recording has no samples, and what it has instead.
+fn without_samples(ctx: &TraceCtx<'_>) -> Markup {
+    if ctx.here().sums_up_by(&Metric::Wall) {
+        return html! {};
+    }
+    let others = ctx.site.shown_tabs().filter(|tab| !matches!(tab.path, "/" | CHANGES | paths::SQL));
+    html! {
+        p.said {
+            "This recording has no samples of threads, so there are no flame graphs of what ran and what waited"
+            " (record with the profile default, light or cpu for them). It has:"
+            @for (at, tab) in others.enumerate() { (if at > 0 { ", " } else { " " }) a href=(ctx.address(tab.path, &ctx.params.kept())) { (tab.title) } }
+            "."
+        }
+    }
 }
 
 /// The lanes of tabs that have no better ones.
@@ -83,11 +100,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         shown: Shown::Rows(&["allocations"]),
         lanes: &["allocation", "gc"],
         parts: &["allocation"],
-        body: Body::Tables(&[
-            tables::allocated_types,
-            tables::allocating_callers,
-            tables::sampled_allocations,
-        ]),
+        body: Body::Tables(&[tables::allocated_types, tables::sampled_allocations]),
         own: Own {
             works: Some(Works { title: "memory", topics: &[Id::Memory] }),
             metrics: &[Metric::AllocatedBytes, Metric::Allocations],
@@ -120,13 +133,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         }),
         lanes: &["locks", "lock-waits", "waiting"],
         parts: &["contention", "waits"],
-        body: Body::Tables(&[
-            tables::lock_sites,
-            tables::locks,
-            tables::waits,
-            tables::waiting,
-            tables::contention,
-        ]),
+        body: Body::Tables(&[tables::locks, tables::waits, tables::waiting, tables::contention]),
         own: Own {
             metrics: &[Metric::ContentionTime, Metric::Contentions, Metric::WaitTime, Metric::Waiting],
             ..NOTHING

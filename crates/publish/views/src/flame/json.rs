@@ -1,12 +1,14 @@
 //! The flame graph's data as JSON, in columns: what the page's script draws.
 //!
 //! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order and begin with the zoomed node.
+//! `sample_ns` is how much time of a thread one sample stands for, if that is known.
 //! `span` is the width of a node; in a comparison, the sum of both recordings.
 
+use crate::stacked::Stacked;
 use base::steering::visible;
 use model::ById;
 use serde_json::{Value, json};
-use stacks::{Name, NameClass, NameId, TreeView, WeightedTree};
+use stacks::{Name, NameClass, NameId, TreeView};
 use std::borrow::Cow;
 
 /// The longest name in bytes, until [`LONG_NAMES`] is used up.
@@ -49,7 +51,8 @@ impl Names {
 }
 
 /// The data of a picture.
-pub fn json(profile: &WeightedTree, view: &TreeView, unit: &str) -> Value {
+pub fn json(of: &Stacked<'_>, view: &TreeView) -> Value {
+    let profile = of.profile;
     let shape = &profile.shape;
     // The number of each name in `names`, once it is used.
     let mut number_of: ById<Name, Option<usize>> = vec![None; shape.names.len()].into();
@@ -78,7 +81,8 @@ pub fn json(profile: &WeightedTree, view: &TreeView, unit: &str) -> Value {
         columns["against"] = json!(nodes.against);
     }
     json!({
-        "unit": unit,
+        "unit": of.metric.unit(),
+        "sample_ns": of.time_ns(1.0),
         "total": view.total,
         "total_against": view.total_against,
         "rows": profile.rows,
