@@ -426,6 +426,26 @@ fn async_plumbing_is_folded_and_counted_and_one_link_shows_it() {
 }
 
 #[test]
+fn idle_threads_are_left_out_and_counted_and_one_link_shows_them() {
+    let pages = pages(read("healthy.nettrace.zst"));
+    let samples = |query: &str| -> (f64, String) {
+        let page = text(pages.answer("/stacks", &params(query)));
+        let said = page.split_once("<p class=\"said\">").unwrap().1.split_once("</p>").unwrap().0.to_owned();
+        let total = said.split_once("<b>").unwrap().1.split(' ').next().unwrap().replace(',', "");
+        (total.parse().unwrap(), said)
+    };
+    let ((busy, said), (all, said_of_all)) = (samples("metric=waiting"), samples("metric=waiting&idle=1"));
+    let left_out = said.split_once(" of threads that wait for work").unwrap().0;
+    let left_out =
+        left_out.trim_end_matches(" samples").trim_end_matches(" sample").rsplit(' ').next().unwrap();
+    assert!(said.contains("idle=1"), "{said}");
+    assert!(said_of_all.contains("leave them out"), "{said_of_all}");
+    assert!(all > busy && (all - busy - left_out.replace(',', "").parse::<f64>().unwrap()).abs() < 0.5);
+    // Whoever asks for one kind of wait gets all of it.
+    assert!(!samples("metric=waiting&on=queue").1.contains("left out"));
+}
+
+#[test]
 fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_ten_rows() {
     let of = |name| Evidence::from(read(name));
     let pages = Pages::compared(of("starvation.nettrace.zst"), of("healthy.nettrace.zst")).unwrap();
