@@ -94,7 +94,8 @@ pub(crate) fn missed(links: &dyn Links, picture: &TreeView) -> Markup {
     }
 }
 
-fn legend(compared: bool) -> Markup {
+/// What the colours of frames mean: in a comparison, how much a frame changed.
+pub fn legend(compared: bool) -> Markup {
     let classes = [
         ("user", "your code"),
         ("library", "packages"),

@@ -6,7 +6,7 @@ use base::number::{count, real};
 use timeline::{Lane, LaneValues, MAX_PIECES, Span, Stretch, Tick};
 
 /// How lanes are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LaneOptions {
     /// Columns of a plot, in its own units: the page stretches it to the available width.
     pub width: u32,
@@ -16,6 +16,10 @@ pub struct LaneOptions {
     pub marked: Option<Span>,
     /// Whether the lanes are those of the page, which script finds by their ids, and not a copy within a card.
     pub is_main: bool,
+    /// The value at the full height, in the unit of [`Lane::most`], if another lane shares it. `None` for the lane's own maximum.
+    pub most: Option<f64>,
+    /// The range of the whole width, if a longer lane shares it. `None` for the lane's own range.
+    pub axis: Option<Span>,
 }
 
 /// Colours of layers.
@@ -80,20 +84,27 @@ pub(super) struct Plot<'a> {
     columns: usize,
     height: f64,
     marked: Option<Span>,
+    shared_most: Option<f64>,
+    axis: Span,
 }
 
 impl<'a> Plot<'a> {
     pub(super) fn new(span: Span, options: LaneOptions, lane: &'a Lane) -> Self {
         let columns = usize::try_from(options.width).unwrap_or(MAX_PIECES).clamp(1, MAX_PIECES);
         let height = f64::from(options.height.clamp(4, 1_000));
-        Self { lane, span, columns, height, marked: options.marked }
+        let axis = options.axis.unwrap_or(span);
+        Self { lane, span, columns, height, marked: options.marked, shared_most: options.most, axis }
     }
 
     /// The plot as an element.
     pub(super) fn svg(&self, ticks: &[Tick]) -> String {
         let (width, height) = (self.columns, self.height);
+        // The columns are those of the lane; the picture is as much wider as its axis is longer.
+        let from = coordinate(place(self.span, self.axis.from_ns) * count(width), 2);
+        let axis = share(real(self.axis.len_ns()), real(self.span.len_ns())).max(1.0) * count(width);
+        let axis = coordinate(axis, 2);
         format!(
-            "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"0 0 {width} {height}\" \
+            "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"{from} 0 {axis} {height}\" \
              height=\"{height}\" aria-hidden=\"true\">{}{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
             self.gaps(),
             self.grid(ticks),
@@ -120,7 +131,7 @@ impl<'a> Plot<'a> {
             LaneValues::Spans(spans) => self.stretches(spans),
             LaneValues::Marks(counts) => {
                 let values: Vec<_> = counts.iter().map(|of| of.map(f64::from)).collect();
-                self.area(&values, most(&values), series(0, ""))
+                self.area(&values, self.most(most(&values)), series(0, ""))
             }
         }
     }
@@ -162,6 +173,11 @@ impl<'a> Plot<'a> {
         share(count(piece), count(pieces)) * count(self.columns)
     }
 
+    /// The value at the full height: at least the lane's own largest, so that nothing is cut.
+    fn most(&self, own: f64) -> f64 {
+        self.shared_most.filter(|most| most.is_finite()).map_or(own, |shared| shared.max(own))
+    }
+
     /// The vertical position of a value. The largest leaves room for its line.
     fn y(&self, value: f64, most: f64) -> String {
         coordinate(self.height - share(value, most) * (self.height - 1.0), 1)
@@ -190,7 +206,7 @@ impl<'a> Plot<'a> {
         if stacked {
             drawn.reverse();
         }
-        let most = drawn.iter().map(|(values, _)| most(values)).fold(0.0, f64::max);
+        let most = self.most(drawn.iter().map(|(values, _)| most(values)).fold(0.0, f64::max));
         drawn.iter().map(|(values, series)| self.area(values, most, series)).collect()
     }
 
@@ -224,7 +240,7 @@ impl<'a> Plot<'a> {
     /// Stretches as bars, as wide as they are long but at least one column; the longest is the highest. In each
     /// column only the longest stretch is drawn, so there are never more bars than columns.
     fn stretches(&self, spans: &[Stretch]) -> String {
-        let longest = spans.iter().map(|of| real(of.dur_ns)).fold(0.0, f64::max);
+        let longest = self.most(spans.iter().map(|of| real(of.dur_ns)).fold(0.0, f64::max));
         let columns = self.painted(spans);
         let look = |number: &Option<usize>| {
             let of = number.and_then(|number| spans.get(number))?;

@@ -1,19 +1,22 @@
 //! The tabs of a trace, as data.
 
-use super::changes;
 use super::own::{CHANGES, Own, STACKS, Works};
 use super::pages::{TraceCtx, TracePages};
 use super::stackview::{self, stack_view};
 use super::tables::{self, kind_form};
+use super::{changes, compared};
 use crate::kind::{Body, InFile, PartPlace, Shown, Tab};
 use crate::{paths, sqlpage};
 use maud::Markup;
 use stacks::Metric;
 use topics::Id;
 
-/// The summary. In a comparison it begins with what changed.
+/// The summary. In a comparison, what changed comes before the figures of this recording.
 fn summary(ctx: &TraceCtx<'_>) -> Markup {
-    crate::summary::summary(ctx, &changes::head(ctx))
+    match compared::body(ctx) {
+        Some(body) => crate::summary::summary_with(ctx, &body),
+        None => crate::summary::summary(ctx, &maud::html! {}),
+    }
 }
 
 /// The lanes of tabs that have no better ones.
@@ -41,7 +44,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         path: "/",
         title: "Summary",
         lanes: &["requests", "latency", "cores", "waiting", "gc", "heap", "resident", "exceptions"],
-        above: Some(crate::summary::headline),
+        above: Some(compared::above),
         body: Body::Drawn(summary),
         ..TAB
     },
