@@ -46,7 +46,7 @@ pub fn cards(links: &dyn Links, explanation: &Explanation, proof: Proof<'_>) -> 
     }
 }
 
-/// What a comparison says of a finding, on its card.
+/// What a comparison of two exhibits says of a finding, on its card.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compared<'a> {
     /// What became of it.
@@ -82,10 +82,10 @@ impl Became<'_> {
     /// The same in a sentence.
     fn sentence(self, noun: &str) -> String {
         match self {
-            Self::New => format!("only the {noun} after has it"),
-            Self::Gone => format!("only the {noun} before has it, which this card shows"),
+            Self::New => format!("only the later {noun} has it"),
+            Self::Gone => format!("only the earlier {noun} has it, and this card shows it there"),
             Self::Stayed(_) => format!("both {noun}s have it; figures are before → after"),
-            Self::NotCompared => format!("the {noun} before could not judge it"),
+            Self::NotCompared => format!("the earlier {noun} could not judge it"),
         }
     }
 }

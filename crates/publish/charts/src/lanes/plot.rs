@@ -100,9 +100,10 @@ impl<'a> Plot<'a> {
     pub(super) fn svg(&self, ticks: &[Tick]) -> String {
         let (width, height) = (self.columns, self.height);
         // The columns are those of the lane; the picture is as much wider as its axis is longer.
-        let from = coordinate(place(self.span, self.axis.from_ns) * count(width), 2);
-        let axis = share(real(self.axis.len_ns()), real(self.span.len_ns())).max(1.0) * count(width);
-        let axis = coordinate(axis, 2);
+        let per_ns = count(width) / real(self.span.len_ns().max(1));
+        let before = self.span.from_ns.saturating_sub(self.axis.from_ns).max(0);
+        let from = coordinate(-real(before) * per_ns, 2);
+        let axis = coordinate((real(self.axis.len_ns()) * per_ns).max(count(width)), 2);
         format!(
             "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"{from} 0 {axis} {height}\" \
              height=\"{height}\" aria-hidden=\"true\">{}{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
@@ -165,7 +166,16 @@ impl<'a> Plot<'a> {
             let x = coordinate(place(self.span, tick.at_ns) * count(self.columns), 2);
             format!("M{x} 0V{}", self.height)
         };
-        format!("<path class=\"tick\" d=\"{}\"/>", ticks.iter().map(line).collect::<String>())
+        let own = ticks.iter().filter(|tick| tick.at_ns <= self.span.to_ns);
+        format!("<path class=\"tick\" d=\"{}\"/>{}", own.map(line).collect::<String>(), self.end())
+    }
+
+    /// The end of a lane that is shorter than its axis. Without it, the rest of the width would look like zero.
+    fn end(&self) -> String {
+        if self.axis.to_ns <= self.span.to_ns {
+            return String::new();
+        }
+        format!("<path class=\"base\" d=\"M{} 0V{}\"/>", self.columns, self.height)
     }
 
     /// The left end of a piece.

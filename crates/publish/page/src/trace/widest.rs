@@ -15,6 +15,8 @@ use views::{Links, Params};
 
 /// The most methods that the picture is narrowed to.
 const MOST_METHODS: usize = 3;
+/// What the name of a method has that the runtime generates: it is another one in each run, so it is the last to be chosen.
+const GENERATED: &str = "!dynamicClass.";
 /// A method that changed by less than this share of the largest change is left out.
 const LEAST_OF_LARGEST: f64 = 0.5;
 /// The smallest part of the picture, of 1.
@@ -54,24 +56,25 @@ fn widest(diff: &Diff) -> Vec<&Change> {
     };
     let mut rows: Vec<&Change> = diff.rows.iter().filter(is_of_samples).collect();
     rows.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    let methods = || rows.iter().copied().filter(|row| row.method.is_some());
-    // The address of a generated method is another one in each run, so it cannot be found in both.
-    let lasting =
-        || methods().filter(|row| !row.method.as_deref().is_some_and(|of| of.contains("!dynamicClass.")));
-    let Some(largest) = lasting().next().or_else(|| methods().next()) else {
+    let (generated, lasting): (Vec<&Change>, Vec<&Change>) = rows
+        .iter()
+        .filter(|row| row.method.is_some())
+        .partition(|row| row.method.as_deref().is_some_and(|of| of.contains(GENERATED)));
+    let methods = if lasting.is_empty() { generated } else { lasting };
+    let Some(largest) = methods.first() else {
         let is_wait = |row: &&&Change| row.subject == Subject::Wait && row.metric == Some("waiting");
         return rows.iter().find(is_wait).copied().into_iter().collect();
     };
     let is_near =
         |row: &&Change| row.metric == largest.metric && size(row) >= LEAST_OF_LARGEST * size(largest);
     let mut chosen: Vec<&Change> = Vec::new();
-    for row in lasting().filter(is_near) {
+    for row in methods.iter().copied().filter(is_near) {
         // A method has a row with its callees and one without.
         if chosen.len() < MOST_METHODS && chosen.iter().all(|of| of.method != row.method) {
             chosen.push(row);
         }
     }
-    if chosen.is_empty() { vec![largest] } else { chosen }
+    chosen
 }
 
 /// The parameters that select the stacks of these rows, of the whole of both recordings. `None` without rows.
@@ -103,7 +106,7 @@ fn said(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let value = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| show(value, &row.unit));
     let name = row.label.clone().unwrap_or_else(|| ctx.written(&row.name));
     html! {
-        (row.measure) " " b title=(row.name) { (name) } ": " (value(row.before)) " → " (value(row.after))
+        b title=(row.name) { (name) } ", " (row.measure) ": " (value(row.before)) " → " (value(row.after))
         @if !row.in_words().is_empty() { " (" (row.in_words()) ")" }
     }
 }
