@@ -140,21 +140,25 @@ fn findings(ctx: &TraceCtx<'_>, other: &Explained, diff: &Diff) -> Markup {
     let all = entries(ctx.here(), other, diff);
     let (notes, notable): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|of| of.finding.severity == Severity::Note);
-    let titles: [(&str, fn(Became<'_>) -> bool); 4] = [
-        ("New", |became| became == Became::New),
-        ("Gone", |became| became == Became::Gone),
-        ("Still there", |became| matches!(became, Became::Stayed(_))),
-        ("Not compared", |became| became == Became::NotCompared),
+    let groups: [(&str, fn(Became<'_>) -> bool); 4] = [
+        ("new", |became| became == Became::New),
+        ("gone", |became| became == Became::Gone),
+        ("still there", |became| matches!(became, Became::Stayed(_))),
+        ("not compared", |became| became == Became::NotCompared),
     ];
+    let grouped = groups.map(|(words, is_it)| {
+        let of: Vec<_> = notable.iter().filter(|of| is_it(of.compared.became)).collect();
+        (words, of)
+    });
+    let counts =
+        grouped.iter().filter(|(_, of)| !of.is_empty()).map(|(words, of)| format!("{} {words}", of.len()));
     html! {
         @if notable.is_empty() { p.said { "Neither recording has a finding above a note." } }
-        @for (title, is_it) in titles {
-            @let of: Vec<_> = notable.iter().filter(|of| is_it(of.compared.became)).collect();
-            @if !of.is_empty() {
-                section.cards aria-label=(format!("Findings: {title}")) {
-                    h2 { (title) ": " (counted_len(of.len(), "finding")) }
-                    @for entry in of { (card(ctx, entry)) }
-                }
+        @else {
+            // One grid for all: what is new and what is gone stand side by side if there is room.
+            section.cards aria-label="Findings" {
+                h2 { "Findings: " (counts.collect::<Vec<_>>().join(", ")) }
+                @for entry in grouped.iter().flat_map(|(_, of)| of) { (card(ctx, entry)) }
             }
         }
         @if !notes.is_empty() {
