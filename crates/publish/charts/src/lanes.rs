@@ -104,7 +104,7 @@ fn layer_names(pair: &[LaneSide<'_>; 2]) -> Vec<&'static str> {
         if all.contains(name) {
             continue;
         }
-        let later = after.iter().skip(at).filter_map(|next| all.iter().position(|of| of == next)).next();
+        let later = after.iter().skip(at).find_map(|next| all.iter().position(|of| of == next));
         all.insert(later.unwrap_or(all.len()), name);
     }
     all

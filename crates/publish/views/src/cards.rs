@@ -70,7 +70,7 @@ pub enum Became<'a> {
 
 impl Became<'_> {
     /// The word on the card. It is also the class of the label.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::New => "new",
             Self::Gone => "gone",
@@ -83,7 +83,7 @@ impl Became<'_> {
     fn sentence(self, noun: &str) -> String {
         match self {
             Self::New => format!("only the later {noun} has it"),
-            Self::Gone => format!("only the earlier {noun} has it, and this card shows it there"),
+            Self::Gone => format!("only the earlier {noun} has it; figures and pictures are of that one"),
             Self::Stayed(_) => format!("both {noun}s have it; figures are before → after"),
             Self::NotCompared => format!("the earlier {noun} could not judge it"),
         }

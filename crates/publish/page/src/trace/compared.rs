@@ -5,7 +5,7 @@
 //! this recording: its own verdict            a smaller line
 //! lanes, before above after                  one scale
 //! the stacks that changed most               `widest`
-//! findings: new, gone, still there           a gone one is drawn from the earlier recording
+//! findings: new, gone, stayed                a gone one is drawn from the earlier recording
 //! figures that changed                       `changes`
 //! ```
 //!
@@ -28,6 +28,9 @@ use views::{Links, Params, Target};
 const MOST_LANES: usize = 4;
 /// The lanes that are shown as far as the findings leave room.
 const USUAL: [&str; 5] = ["requests", "latency", "cores", "waiting", "gc"];
+
+/// The order of findings by what became of them, in the words of their cards.
+const ORDER: [&str; 4] = ["new", "gone", "stayed", "not compared"];
 
 /// What stands above the time bar: the verdict, and in a comparison that of the comparison, with the time lines of both.
 pub(super) fn above(ctx: &TraceCtx<'_>) -> Markup {
@@ -140,24 +143,18 @@ fn findings(ctx: &TraceCtx<'_>, other: &Explained, diff: &Diff) -> Markup {
     let all = entries(ctx.here(), other, diff);
     let (notes, notable): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|of| of.finding.severity == Severity::Note);
-    let groups: [(&str, fn(Became<'_>) -> bool); 4] = [
-        ("new", |became| became == Became::New),
-        ("gone", |became| became == Became::Gone),
-        ("still there", |became| matches!(became, Became::Stayed(_))),
-        ("not compared", |became| became == Became::NotCompared),
-    ];
-    let grouped = groups.map(|(words, is_it)| {
-        let of: Vec<_> = notable.iter().filter(|of| is_it(of.compared.became)).collect();
-        (words, of)
+    let grouped = ORDER.map(|word| {
+        let of: Vec<_> = notable.iter().filter(|of| of.compared.became.word() == word).collect();
+        (word, of)
     });
-    let counts =
-        grouped.iter().filter(|(_, of)| !of.is_empty()).map(|(words, of)| format!("{} {words}", of.len()));
+    let present = grouped.iter().filter(|(_, of)| !of.is_empty());
+    let counts: Vec<String> = present.map(|(word, of)| format!("{} {word}", of.len())).collect();
     html! {
         @if notable.is_empty() { p.said { "Neither recording has a finding above a note." } }
         @else {
             // One grid for all: what is new and what is gone stand side by side if there is room.
             section.cards aria-label="Findings" {
-                h2 { "Findings: " (counts.collect::<Vec<_>>().join(", ")) }
+                h2 { "Findings: " (counts.join(", ")) }
                 @for entry in grouped.iter().flat_map(|(_, of)| of) { (card(ctx, entry)) }
             }
         }
