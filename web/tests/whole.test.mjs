@@ -147,7 +147,7 @@ test("a comparison is for everyone, and its frames are of both recordings", asyn
     const compared = new Visit(chromium, other.url);
     const paths = await tabs(compared);
     assert.ok(paths.includes("/diff"));
-    for (const path of ["/diff", "/stacks", "/stacks?show=methods"])
+    for (const path of ["/", "/diff", "/stacks", "/stacks?show=methods"])
       await t.test(path, () => checkEverywhere(compared, path));
     await t.test("on a telephone every change is in sight", async () => {
       for (const path of ["/", "/diff"]) {

@@ -18,7 +18,7 @@ use crate::number::{coordinate, percent, share};
 use base::number::{count, real, real_u64};
 use plot::Plot;
 use report::unit::{duration, short, show};
-use timeline::{Lane, LaneValues, Span, Tick, ticks};
+use timeline::{Lane, LaneValues, Layer, Span, Tick, ticks};
 
 /// The most ticks of the axis.
 const MAX_TICKS: usize = 6;
@@ -34,18 +34,123 @@ pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
     for lane in lanes {
         let plot = Plot::new(span, *options, lane);
         let id = if options.is_main { format!(" id=\"lane-{}\"", escape(lane.id)) } else { String::new() };
-        out.extend([figure(lane, span, &plot, &ticks, &id)]);
+        out.extend([figure(lane, span, &plot, &ticks, Extra { id: &id, which: "" })]);
     }
-    let has_gaps = lanes.iter().any(|lane| lane.observed.iter().any(|share| *share <= 0.0));
-    out.extend([axis(span, &ticks, has_gaps), String::from("</div>")]);
+    out.extend([axis(span, &ticks, lanes.iter().any(has_gaps)), String::from("</div>")]);
     out
 }
 
-fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], id: &str) -> String {
+/// A subject of one of two recordings, which are drawn below each other.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSide<'a> {
+    /// Which recording it is: `before: NAME`.
+    pub label: &'a str,
+    /// The whole range of the recording.
+    pub span: Span,
+    /// Its lane, with as many pieces as `columns`. `None` if the recording has nothing of the subject.
+    pub lane: Option<&'a Lane>,
+    /// Columns of its plot: as many per second as the other recording has.
+    pub columns: u32,
+}
+
+/// Draws pairs of lanes, those of a pair directly below each other, all with one axis. Lanes of a pair have the same scale: the
+/// same height is the same value, the same width the same time. A pair without any lane is left out.
+pub fn lane_pairs(pairs: &[[LaneSide<'_>; 2]], options: &LaneOptions) -> String {
+    let sides = || pairs.iter().flatten();
+    let from_ns = sides().map(|side| side.span.from_ns).min().unwrap_or(0);
+    let to_ns = sides().map(|side| side.span.to_ns).max().unwrap_or(0);
+    let axis_span = Span { from_ns, to_ns };
+    let ticks = ticks(axis_span, MAX_TICKS);
+    let mut drawn = String::new();
+    for pair in pairs {
+        let lanes = || pair.iter().filter_map(|side| side.lane);
+        let Some(title) = lanes().map(|lane| lane.title).next() else { continue };
+        let most = lanes().filter_map(Lane::most).filter(|most| most.is_finite()).max_by(f64::total_cmp);
+        drawn.extend([String::from("<div class=\"lane-pair\">")]);
+        let names = layer_names(pair);
+        for side in pair {
+            let options = LaneOptions { width: side.columns, most, axis: Some(axis_span), ..*options };
+            let label = escape(side.label);
+            let which = format!("<span class=\"lane-side\" title=\"{label}\">{label}</span>");
+            drawn.extend([match side.lane {
+                Some(lane) => {
+                    let (lane, extra) = (with_layers(lane, &names), Extra { id: "", which: &which });
+                    figure(&lane, side.span, &Plot::new(side.span, options, &lane), &ticks, extra)
+                }
+                None => nothing(title, &which),
+            }]);
+        }
+        drawn.extend([String::from("</div>")]);
+    }
+    if drawn.is_empty() {
+        return drawn;
+    }
+    let has_gaps = sides().filter_map(|side| side.lane).any(has_gaps);
+    format!("<div class=\"lanes pairs\">{drawn}{}</div>", axis(axis_span, &ticks, has_gaps))
+}
+
+/// The names of the stacked layers of either lane, in an order that keeps that of both.
+fn layer_names(pair: &[LaneSide<'_>; 2]) -> Vec<&'static str> {
+    let names = |side: &LaneSide<'_>| -> Vec<&'static str> {
+        match side.lane.map(|lane| &lane.shape) {
+            Some(LaneValues::Area { stacked: true, layers }) => {
+                layers.iter().map(|layer| layer.name).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    let [mut all, after] = [names(&pair[0]), names(&pair[1])];
+    for (at, name) in after.iter().enumerate() {
+        if all.contains(name) {
+            continue;
+        }
+        let later = after.iter().skip(at).find_map(|next| all.iter().position(|of| of == next));
+        all.insert(later.unwrap_or(all.len()), name);
+    }
+    all
+}
+
+/// A lane with exactly these layers, those that it lacks without values: a layer's colour depends on its place.
+fn with_layers(lane: &Lane, names: &[&'static str]) -> Lane {
+    let mut lane = lane.clone();
+    if let LaneValues::Area { stacked: true, layers } = &mut lane.shape {
+        let layer = |name: &&'static str| {
+            let own = layers.iter().find(|layer| layer.name == *name);
+            own.cloned().unwrap_or_else(|| Layer { name, values: Vec::new() })
+        };
+        *layers = names.iter().map(layer).collect();
+    }
+    lane
+}
+
+/// The place of a lane that a recording does not have.
+fn nothing(title: &str, which: &str) -> String {
+    format!(
+        "<figure class=\"lane\"><figcaption><span class=\"lane-title\">{}</span> {which}</figcaption>\
+         <div class=\"lane-room\"><span class=\"lane-none\">nothing recorded</span></div></figure>",
+        escape(title)
+    )
+}
+
+fn has_gaps(lane: &Lane) -> bool {
+    lane.observed.iter().any(|share| *share <= 0.0)
+}
+
+/// Markup that is not of the lane itself.
+#[derive(Debug, Clone, Copy)]
+struct Extra<'a> {
+    /// The attribute by which script finds the lane; empty for a copy.
+    id: &'a str,
+    /// Which of two recordings it is; empty for a recording alone.
+    which: &'a str,
+}
+
+fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], extra: Extra<'_>) -> String {
     let name = escape(lane.id);
+    let Extra { id, which } = extra;
     format!(
         "<figure class=\"lane\"{id} data-lane=\"{name}\">\
-         <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> <span class=\"lane-figures\">{}</span>{}\
+         <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> {which}<span class=\"lane-figures\">{}</span>{}\
          <span class=\"visually-hidden\">{}</span></figcaption><div class=\"lane-room\">{}</div></figure>",
         escape(&about(lane)),
         escape(lane.title),
@@ -172,10 +277,11 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
 mod tests {
     use super::*;
     use crate::testing::{attribute, elements};
-    use timeline::{Layer, Stretch};
+    use timeline::Stretch;
 
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
-    const OPTIONS: LaneOptions = LaneOptions { width: 100, height: 11, marked: None, is_main: true };
+    const OPTIONS: LaneOptions =
+        LaneOptions { width: 100, height: 11, marked: None, is_main: true, most: None, axis: None };
 
     fn lane(shape: LaneValues, observed: Vec<f64>) -> Lane {
         let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
@@ -340,6 +446,37 @@ mod tests {
         let ticks = tags.iter().filter(|tag| tag.starts_with("text ")).map(|tag| attribute(tag, "x"));
         assert_eq!(ticks.collect::<Vec<_>>(), ["0%", "20%", "40%", "60%", "80%"]);
         assert_eq!(lanes(&[], SPAN, &OPTIONS), "");
+    }
+
+    #[test]
+    fn lanes_of_two_recordings_have_one_scale_and_the_shorter_one_is_shorter() {
+        let (low, high) = (area(&[&[Some(5.0)]], false), area(&[&[Some(10.0)]], false));
+        let span = |to_ns| Span { from_ns: 0, to_ns };
+        let before = LaneSide { label: "before: <a>", span: span(500), lane: Some(&low), columns: 50 };
+        let after = LaneSide { label: "after: b", span: SPAN, lane: Some(&high), columns: 100 };
+        let markup = lane_pairs(&[[before, after]], &OPTIONS);
+        let tags = elements(&markup);
+        let of = |name: &str, class: &str| -> Vec<String> {
+            let found = tags.iter().filter(|tag| attribute(tag, "class").starts_with(class));
+            found.map(|tag| attribute(tag, name)).collect()
+        };
+        assert_eq!(of("viewBox", "lane-plot"), ["0 0 100 11", "0 0 100 11"]);
+        // Half as high, and half as wide.
+        assert_eq!(of("d", "series"), ["M0 11V6H50V11Z", "M0 11V1H100V11Z"]);
+        assert!(markup.contains("before: &lt;a&gt;</span>") && markup.contains("after: b</span>"));
+        assert_eq!(markup.matches("lane-axis").count(), 1);
+        let named = |names: &[&'static str]| {
+            let layers = names.iter().map(|name| Layer { name, values: vec![Some(1.0)] });
+            lane(LaneValues::Area { stacked: true, layers: layers.collect() }, vec![1.0])
+        };
+        let (few, others) = (named(&["work", "other"]), named(&["work", "locks", "other"]));
+        let pair = [LaneSide { lane: Some(&few), ..before }, LaneSide { lane: Some(&others), ..after }];
+        assert_eq!(layer_names(&pair), ["work", "locks", "other"]);
+        let key = "<span class=\"swatch s2\"></span>other";
+        assert_eq!(lane_pairs(&[pair], &OPTIONS).matches(key).count(), 2, "one colour in both");
+        let nothing = lane_pairs(&[[LaneSide { lane: None, ..before }, after]], &OPTIONS);
+        assert!(nothing.contains("nothing recorded"));
+        assert_eq!(lane_pairs(&[[LaneSide { lane: None, ..before }; 2]], &OPTIONS), "");
     }
 
     #[test]

@@ -25,5 +25,5 @@ mod testing;
 pub use distribution::distribution;
 pub use escape::escape;
 pub use flame::{Flame, FlameOptions, flame};
-pub use lanes::{LaneOptions, lanes};
+pub use lanes::{LaneOptions, LaneSide, lane_pairs, lanes};
 pub use small::{bar, sparkline};

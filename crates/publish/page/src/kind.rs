@@ -63,6 +63,11 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
         None
     }
 
+    /// Whether a page shows its time line only on request, because it already shows one that says more.
+    fn folds_time_line(_ctx: &Ctx<'_, Self>) -> bool {
+        false
+    }
+
     /// Pictures that prove a finding, on its card.
     fn proof(_ctx: &Ctx<'_, Self>, _finding: &Finding) -> Markup {
         html! {}

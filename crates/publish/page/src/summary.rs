@@ -8,6 +8,12 @@ use views::{cards, parts};
 
 /// The page. `before` stands above the findings.
 pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Markup {
+    let findings = cards::cards(ctx, ctx.kind().explanation(), &|finding| K::proof(ctx, finding));
+    summary_with(ctx, &html! { (before) (findings) })
+}
+
+/// The page with findings of the kind's own making; they are the end of `before`, which stands above the figures.
+pub(crate) fn summary_with<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Markup {
     let explanation = ctx.kind().explanation();
     let known = explanation.parts.iter().filter(|part| parts::is_known(part));
     html! {
@@ -15,7 +21,6 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
             p.said { "The verdict, the findings and the figures describe the whole " (K::NOUN) "; the views that they lead to show the selected range." }
         }
         (before)
-        (cards::cards(ctx, explanation, &|finding| K::proof(ctx, finding)))
         section.parts aria-label="Figures" {
             h2 { "Figures" }
             div.grid { @for part in known { (parts::part_card(ctx, part, title_of::<K>(part.id), first_list::<K>(part.id))) } }

@@ -458,8 +458,83 @@ fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_te
     assert!(read_first.contains("Findings</h3>") && read_first.contains("<dt>New</dt>"));
     assert!(read_first.contains("sync-over-async"));
     assert!(rest.contains("not proven beyond noise</summary>"));
-    // The summary of the recording begins with the same.
-    assert!(text(pages.answer("/", &[])).contains("<p class=\"headline note\">"));
+    // The summary of the recording begins with the same, and has it once.
+    let summary = text(pages.answer("/", &[]));
+    let sentence = between(&summary, "<h1 class=\"headline note\">", "</h1>");
+    assert_eq!(summary.matches(sentence).count(), 1, "{sentence}");
+    assert_eq!(summary.matches("<h1").count(), 1);
+    assert!(summary.contains("<b>This recording: </b>"));
+}
+
+/// What stands between two texts, the first time.
+fn between<'a>(text: &'a str, before: &str, behind: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
+    rest.split_once(behind).unwrap_or_else(|| panic!("no {behind}")).0
+}
+
+/// The summary of a comparison of two fixtures, and that of one file.
+fn compared(here: &str, earlier: &str) -> (Pages, String) {
+    let of = |name: &str| Evidence::from(read(&format!("{name}.nettrace.zst")));
+    let pages = Pages::compared(of(here), of(earlier)).unwrap();
+    let summary = text(pages.answer("/", &[]));
+    (pages, summary)
+}
+
+/// The card of a finding.
+fn card<'a>(page: &'a str, id: &str) -> &'a str {
+    between(page, &format!("id=\"finding-{id}\""), "</article>")
+}
+
+#[test]
+fn each_card_of_a_comparison_says_whether_the_finding_is_new_gone_or_still_there() {
+    let (_, new) = compared("starvation", "healthy");
+    assert!(card(&new, "sync-over-async").contains("<span class=\"became new\">new</span>"));
+    let (pages, gone) = compared("healthy", "starvation");
+    let past = card(&gone, "sync-over-async");
+    assert!(past.contains("<span class=\"became gone\">gone</span>") && !past.contains("Try first"));
+    // Its pictures and figures are of the other recording; its links lead to a comparison or nowhere.
+    assert!(past.contains("lane-plot") && past.contains("flame-small") && past.contains("/starve/"));
+    let links: Vec<&str> = past.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links, ["stacks?metric=waiting&amp;my=1"]);
+    assert!(
+        text(pages.answer("/stacks", &params("metric=waiting&my=1"))).contains("the other recording has")
+    );
+    let (_, stayed) = compared("starvation", "starvation");
+    let both = card(&stayed, "sync-over-async");
+    assert!(both.contains("<span class=\"became stayed\">stayed</span>"));
+    let figures = between(both, "<dl class=\"figures\">", "</dl>");
+    assert_eq!(figures.matches(" → ").count(), figures.matches("<dt>").count());
+}
+
+#[test]
+fn a_comparison_shows_both_time_lines_the_earlier_one_above() {
+    let (pages, summary) = compared("starvation", "healthy");
+    let both = between(&summary, "aria-label=\"Time lines of both recordings\"", "</section>");
+    let pairs = both.matches("class=\"lane-pair\"").count();
+    assert!((2..=4).contains(&pairs), "{pairs}");
+    for pair in both.split("class=\"lane-pair\"").skip(1) {
+        let (before, after) = (pair.find("before: "), pair.find("after: "));
+        assert!(before.unwrap() < after.unwrap());
+    }
+    assert!(both.contains("data-lane=\"waiting\""), "the lane that the finding names");
+    // The time line that selects a range is one click away; a selected range opens it.
+    assert!(summary.contains("<details class=\"alone\">"));
+    assert!(!text(pages.answer("/", &params("from=1&to=2"))).contains("<details class=\"alone\">"));
+    assert!(pages.file().contains("aria-label=\"Time lines of both recordings\""));
+}
+
+#[test]
+fn a_comparison_shows_the_stacks_that_changed_most_and_none_if_nothing_changed() {
+    let (pages, summary) = compared("lock", "healthy");
+    let widest = between(&summary, "aria-label=\"What changed most\"", "</section>");
+    assert!(widest.contains("flame-small") && widest.contains("more"));
+    let href = between(widest, "<a class=\"button\" href=\"", "\"").replace("&amp;", "&");
+    let (_, query) = href.split_once('?').unwrap();
+    let decoded: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    assert!(decoded.iter().any(|(name, _)| *name == "include" || *name == "on"), "{href}");
+    assert_eq!(pages.answer("/stacks", &params(query)).status, 200);
+    let (_, same) = compared("lock", "lock");
+    assert!(same.contains("No method's samples changed beyond noise") && !same.contains("What changed most"));
 }
 
 #[test]

@@ -25,23 +25,35 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
         std::mem::swap(&mut first, &mut others);
     }
     let (from, to) = ctx.span();
-    html! {
-        section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {
-            @if ctx.params.is_range_refused() {
-                p.error role="alert" { "This is not a range of time: give two numbers of seconds, the start before the end." }
-            }
-            (lanes::drawn(&first, shown))
-            @if !others.is_empty() {
-                details.others { summary { "The other lanes" } (lanes::drawn(&others, shown)) }
-            }
-            div.range-line {
-                (range_form(ctx))
-                @if ctx.is_part() {
-                    @if zoomed { a href=(ctx.params.without(&["zoom"]).href(ctx.path)) { "Show all of the time line" } }
-                    @else { a href=(ctx.params.with("zoom", "1").href(ctx.path)) { "Zoom the time line in" } }
+    folded(
+        ctx,
+        &html! {
+            section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {
+                @if ctx.params.is_range_refused() {
+                    p.error role="alert" { "This is not a range of time: give two numbers of seconds, the start before the end." }
+                }
+                (lanes::drawn(&first, shown))
+                @if !others.is_empty() {
+                    details.others { summary { "The other lanes" } (lanes::drawn(&others, shown)) }
+                }
+                div.range-line {
+                    (range_form(ctx))
+                    @if ctx.is_part() {
+                        @if zoomed { a href=(ctx.params.without(&["zoom"]).href(ctx.path)) { "Show all of the time line" } }
+                        @else { a href=(ctx.params.with("zoom", "1").href(ctx.path)) { "Zoom the time line in" } }
+                    }
                 }
             }
-        }
+        },
+    )
+}
+
+/// The time line, behind a line to open it if the page has a better one.
+fn folded<K: KindOfPages>(ctx: &Ctx<'_, K>, line: &Markup) -> Markup {
+    html! {
+        @if K::folds_time_line(ctx) {
+            details.alone { summary { "The time line of this " (K::NOUN) " alone: all lanes, and a range to select" } (line) }
+        } @else { (line) }
     }
 }
 
@@ -58,7 +70,7 @@ pub(crate) fn lanes<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let Some(time) = K::TIME else { return html! {} };
     let whole = (time.whole)(ctx.kind());
     let lanes = (time.lanes)(ctx.kind(), whole);
-    html! { section.timebar aria-label="Time line" { (lanes::drawn(&lanes, whole)) } }
+    folded(ctx, &html! { section.timebar aria-label="Time line" { (lanes::drawn(&lanes, whole)) } })
 }
 
 fn is_zoomed<K: KindOfPages>(ctx: &Ctx<'_, K>) -> bool {

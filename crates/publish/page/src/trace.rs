@@ -5,6 +5,7 @@
 //! queries.
 
 mod changes;
+mod compared;
 mod explained;
 mod links;
 mod own;
@@ -15,6 +16,7 @@ mod selection;
 mod stackview;
 mod tables;
 mod tabs;
+mod widest;
 mod works;
 
 pub(crate) use pages::TracePages;
@@ -108,6 +110,11 @@ impl KindOfPages for TracePages {
         findings
             .filter(|finding| finding.severity > Severity::Note)
             .find_map(|finding| links::counted(ctx, finding))
+    }
+
+    fn folds_time_line(ctx: &TraceCtx<'_>) -> bool {
+        // The summary of a comparison has the time lines of both. A reader who selected a range wants to see it.
+        ctx.kind().against.is_some() && ctx.path == "/" && !ctx.is_part()
     }
 
     fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {

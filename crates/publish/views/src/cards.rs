@@ -31,7 +31,7 @@ pub type Proof<'a> = &'a dyn Fn(&Finding) -> Markup;
 pub fn cards(links: &dyn Links, explanation: &Explanation, proof: Proof<'_>) -> Markup {
     let findings = &explanation.report.findings;
     let (notes, notable): (Vec<_>, Vec<_>) = findings.iter().partition(|of| of.severity == Severity::Note);
-    let exhibit = |finding: &Finding| exhibit(links, explanation, finding, proof);
+    let exhibit = |finding: &Finding| exhibit(links, explanation, finding, None, proof);
     html! {
         @if !notable.is_empty() {
             section.cards aria-label="Findings" {
@@ -48,35 +48,120 @@ pub fn cards(links: &dyn Links, explanation: &Explanation, proof: Proof<'_>) -> 
     }
 }
 
+/// What a comparison of two exhibits says of a finding, on its card.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Compared<'a> {
+    /// What became of it.
+    pub became: Became<'a>,
+    /// Why the change may be noise.
+    pub reason: Option<&'a str>,
+}
+
+/// What became of a finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Became<'a> {
+    /// Only the exhibit after has it.
+    New,
+    /// Only the exhibit before has it, whose figures the card shows.
+    Gone,
+    /// Both have it. This is how the exhibit before has it.
+    Stayed(&'a Finding),
+    /// The exhibit before could not judge it, so nothing became of it.
+    NotCompared,
+}
+
+impl Became<'_> {
+    /// The word on the card. It is also the class of the label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Stayed(_) => "stayed",
+            Self::NotCompared => "not compared",
+        }
+    }
+
+    /// The same in a sentence.
+    fn sentence(self, noun: &str) -> String {
+        match self {
+            Self::New => format!("only the later {noun} has it"),
+            Self::Gone => format!("only the earlier {noun} has it; figures and pictures are of that one"),
+            Self::Stayed(_) => format!("both {noun}s have it; figures are before → after"),
+            Self::NotCompared => format!("the earlier {noun} could not judge it"),
+        }
+    }
+}
+
 /// A finding as a complete exhibit: what is wrong, whom it affects, the proof, and the first thing to try. A note is folded.
-pub fn exhibit(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: Proof<'_>) -> Markup {
-    let class = format!("card {}", finding.severity.name());
-    let title = html! { span.severity { (finding.severity.name()) } " " (unbroken(&finding.title)) };
+/// In a comparison, a label says what became of it.
+pub fn exhibit(
+    links: &dyn Links,
+    explanation: &Explanation,
+    finding: &Finding,
+    compared: Option<Compared<'_>>,
+    proof: Proof<'_>,
+) -> Markup {
+    let became = compared.map(|of| of.became);
+    let class = format!(
+        "card {}{}",
+        finding.severity.name(),
+        if became == Some(Became::Gone) { " past" } else { "" }
+    );
+    let title = html! {
+        @if let Some(became) = became { span class=(format!("became {}", became.word())) { (became.word()) } " " }
+        span.severity { (finding.severity.name()) } " " (unbroken(&finding.title))
+    };
+    let body = || body(links, explanation, finding, became, proof);
+    let rule = html! {
+        p.rule { (finding.id)
+            @if let Some(of) = compared {
+                ": " (of.became.sentence(links.noun()))
+                @if let Became::Stayed(earlier) = of.became { @if earlier.severity != finding.severity { "; it was a " (earlier.severity.name()) " before" } }
+                @if let Some(reason) = of.reason { "; " (reason) }
+            }
+        }
+    };
     html! {
         article class=(class) id=(format!("finding-{}", finding.id)) {
             @if finding.severity == Severity::Note {
-                details { summary { (title) } p.rule { (finding.id) } (body(links, explanation, finding, proof)) }
+                details { summary { (title) } (rule) (body()) }
             } @else {
                 h2 { (title) }
-                p.rule { (finding.id) }
-                (body(links, explanation, finding, proof))
+                (rule)
+                (body())
             }
         }
     }
 }
 
-fn body(links: &dyn Links, explanation: &Explanation, finding: &Finding, proof: Proof<'_>) -> Markup {
+fn body(
+    links: &dyn Links,
+    explanation: &Explanation,
+    finding: &Finding,
+    became: Option<Became<'_>>,
+    proof: Proof<'_>,
+) -> Markup {
+    let is_gone = became == Some(Became::Gone);
+    let earlier = match became {
+        Some(Became::Stayed(earlier)) => Some(earlier),
+        _ => None,
+    };
+    let tries = finding.tries.split_first().filter(|_| !is_gone);
     html! {
-        @if let Some(cause) = finding.follows { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
+        @if let Some(cause) = finding.follows {
+            // The cause of what is gone may have no card, or one of the other exhibit.
+            @if is_gone { p.hint { "It followed from " (cause) "." } }
+            @else { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
+        }
         (routes(explanation, finding))
-        (measured(finding))
+        (measured(finding, earlier))
         (places(links, finding))
         (proof(finding))
         p.links {
-            @if let Some(href) = links.to(Target::Finding(finding)) { a.button href=(href) { "See " (finding.view.shows) } }
+            @if let Some(href) = links.to(Target::Finding(finding)) { a.button href=(href) { (if is_gone { "Compare " } else { "See " }) (finding.view.shows) } }
             @for evidence in &finding.evidence { (rows(links, evidence)) }
         }
-        @if let Some((first, more)) = finding.tries.split_first() {
+        @if let Some((first, more)) = tries {
             p.try { b { "Try first: " } (prose(first)) }
             @if !more.is_empty() {
                 details.why { summary { "What else to try" } ul { @for try_this in more { li { (prose(try_this)) } } } }
@@ -132,12 +217,19 @@ fn exactness(path: &str, route: &str) -> Option<usize> {
     fits.then(|| pairs().filter(|(own, of)| own == of).count())
 }
 
-fn measured(finding: &Finding) -> Markup {
+/// What was measured; before and after, if `earlier` is the same finding of the exhibit before.
+fn measured(finding: &Finding, earlier: Option<&Finding>) -> Markup {
+    let was = |of: &report::Measured| {
+        let mut all = earlier?.measured.iter();
+        all.find(|was| was.name == of.name && was.unit == of.unit).map(|was| show(was.value, was.unit))
+    };
     let one = |of: &report::Measured| {
         html! {
             div.measure {
                 dt { (of.label()) }
-                dd { b { (show(of.value, of.unit)) }
+                dd {
+                    @if let Some(was) = was(of) { span.was { span.visually-hidden { "before " } (was) } " → " span.visually-hidden { "after " } }
+                    b { (show(of.value, of.unit)) }
                     @if let Some(least) = finding.against(of) { " " span.hint { (least) } } }
             }
         }
@@ -199,6 +291,12 @@ fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_of_a_finding_is_a_word_and_not_only_a_colour() {
+        let words = [Became::New, Became::Gone, Became::NotCompared].map(Became::word);
+        assert_eq!(words, ["new", "gone", "not compared"]);
+    }
 
     #[test]
     fn a_path_belongs_to_the_route_whose_segments_it_has() {

@@ -85,7 +85,8 @@ pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
     (markup, script::data(id, &json(&of, &all)))
 }
 
-fn legend(compared: bool) -> Markup {
+/// What the colours of frames mean: in a comparison, how much a frame changed.
+pub fn legend(compared: bool) -> Markup {
     let classes = [
         ("user", "your code"),
         ("library", "packages"),

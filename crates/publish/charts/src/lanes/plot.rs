@@ -6,7 +6,7 @@ use base::number::{count, real};
 use timeline::{Lane, LaneValues, MAX_PIECES, Span, Stretch, Tick};
 
 /// How lanes are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LaneOptions {
     /// Columns of a plot, in its own units: the page stretches it to the available width.
     pub width: u32,
@@ -16,6 +16,10 @@ pub struct LaneOptions {
     pub marked: Option<Span>,
     /// Whether the lanes are those of the page, which script finds by their ids, and not a copy within a card.
     pub is_main: bool,
+    /// The value at the full height, in the unit of [`Lane::most`], if another lane shares it. `None` for the lane's own maximum.
+    pub most: Option<f64>,
+    /// The range of the whole width, if a longer lane shares it. `None` for the lane's own range.
+    pub axis: Option<Span>,
 }
 
 /// Colours of layers.
@@ -80,20 +84,28 @@ pub(super) struct Plot<'a> {
     columns: usize,
     height: f64,
     marked: Option<Span>,
+    shared_most: Option<f64>,
+    axis: Span,
 }
 
 impl<'a> Plot<'a> {
     pub(super) fn new(span: Span, options: LaneOptions, lane: &'a Lane) -> Self {
         let columns = usize::try_from(options.width).unwrap_or(MAX_PIECES).clamp(1, MAX_PIECES);
         let height = f64::from(options.height.clamp(4, 1_000));
-        Self { lane, span, columns, height, marked: options.marked }
+        let axis = options.axis.unwrap_or(span);
+        Self { lane, span, columns, height, marked: options.marked, shared_most: options.most, axis }
     }
 
     /// The plot as an element.
     pub(super) fn svg(&self, ticks: &[Tick]) -> String {
         let (width, height) = (self.columns, self.height);
+        // The columns are those of the lane; the picture is as much wider as its axis is longer.
+        let per_ns = count(width) / real(self.span.len_ns().max(1));
+        let before = self.span.from_ns.saturating_sub(self.axis.from_ns).max(0);
+        let from = coordinate(-real(before) * per_ns, 2);
+        let axis = coordinate((real(self.axis.len_ns()) * per_ns).max(count(width)), 2);
         format!(
-            "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"0 0 {width} {height}\" \
+            "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"{from} 0 {axis} {height}\" \
              height=\"{height}\" aria-hidden=\"true\">{}{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
             self.gaps(),
             self.grid(ticks),
@@ -120,7 +132,7 @@ impl<'a> Plot<'a> {
             LaneValues::Spans(spans) => self.stretches(spans),
             LaneValues::Marks(counts) => {
                 let values: Vec<_> = counts.iter().map(|of| of.map(f64::from)).collect();
-                self.area(&values, most(&values), series(0, ""))
+                self.area(&values, self.most(most(&values)), series(0, ""))
             }
         }
     }
@@ -154,12 +166,26 @@ impl<'a> Plot<'a> {
             let x = coordinate(place(self.span, tick.at_ns) * count(self.columns), 2);
             format!("M{x} 0V{}", self.height)
         };
-        format!("<path class=\"tick\" d=\"{}\"/>", ticks.iter().map(line).collect::<String>())
+        let own = ticks.iter().filter(|tick| tick.at_ns <= self.span.to_ns);
+        format!("<path class=\"tick\" d=\"{}\"/>{}", own.map(line).collect::<String>(), self.end())
+    }
+
+    /// The end of a lane that is shorter than its axis. Without it, the rest of the width would look like zero.
+    fn end(&self) -> String {
+        if self.axis.to_ns <= self.span.to_ns {
+            return String::new();
+        }
+        format!("<path class=\"base\" d=\"M{} 0V{}\"/>", self.columns, self.height)
     }
 
     /// The left end of a piece.
     fn x(&self, piece: usize, pieces: usize) -> f64 {
         share(count(piece), count(pieces)) * count(self.columns)
+    }
+
+    /// The value at the full height: at least the lane's own largest, so that nothing is cut.
+    fn most(&self, own: f64) -> f64 {
+        self.shared_most.filter(|most| most.is_finite()).map_or(own, |shared| shared.max(own))
     }
 
     /// The vertical position of a value. The largest leaves room for its line.
@@ -190,7 +216,7 @@ impl<'a> Plot<'a> {
         if stacked {
             drawn.reverse();
         }
-        let most = drawn.iter().map(|(values, _)| most(values)).fold(0.0, f64::max);
+        let most = self.most(drawn.iter().map(|(values, _)| most(values)).fold(0.0, f64::max));
         drawn.iter().map(|(values, series)| self.area(values, most, series)).collect()
     }
 
@@ -224,7 +250,7 @@ impl<'a> Plot<'a> {
     /// Stretches as bars, as wide as they are long but at least one column; the longest is the highest. In each
     /// column only the longest stretch is drawn, so there are never more bars than columns.
     fn stretches(&self, spans: &[Stretch]) -> String {
-        let longest = spans.iter().map(|of| real(of.dur_ns)).fold(0.0, f64::max);
+        let longest = self.most(spans.iter().map(|of| real(of.dur_ns)).fold(0.0, f64::max));
         let columns = self.painted(spans);
         let look = |number: &Option<usize>| {
             let of = number.and_then(|number| spans.get(number))?;

@@ -46,6 +46,7 @@ pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
     };
     html! {
         h2 { "What changed" }
+        p class=(format!("headline {}", tone_of(&diff))) { (unbroken(&diff.summary)) }
         (said(&diff))
         (findings(ctx, &diff.findings))
         (controls(ctx, &diff))
@@ -57,36 +58,37 @@ pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
     }
 }
 
-/// The sentence and the most important rows, for the summary of a comparison.
-pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
-    let Some(diff) = &ctx.kind().diff else { return html! {} };
+/// The most important rows and what they are based on, for the summary of a comparison, which has the sentence already.
+pub(super) fn head(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
     let first: Vec<&Change> = diff.grouped().into_iter().flat_map(|(_, rows)| rows).collect();
     html! {
         section.block.changed {
-            h2 { a href=(ctx.address(CHANGES, &ctx.params.kept())) { "What changed" } }
+            h2 { a href=(ctx.address(CHANGES, &ctx.params.kept())) { "Figures that changed" } }
             (said(diff))
-            (findings(ctx, &diff.findings))
             @if !first.is_empty() { (list(ctx, "head", "Read first", &first, ROWS)) }
         }
     }
 }
 
-/// The sentence, what it is based on, and the caveats.
+/// How the sentence of a comparison looks.
+pub(super) fn tone_of(diff: &Diff) -> &'static str {
+    match diff.verdict() {
+        ChangeVerdict::BeyondNoise => "note",
+        // Not good either: two recordings with the same problem do not differ.
+        ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => "unclear",
+    }
+}
+
+/// What the sentence is based on, and the caveats.
 fn said(diff: &Diff) -> Markup {
     let (before, after) = diff.observed_ns;
     let basis = match diff.basis {
         Basis::Duration => "amounts are per second",
         Basis::Request => "amounts are per request",
     };
-    let tone = match diff.verdict() {
-        ChangeVerdict::BeyondNoise => "note",
-        // Not good either: two recordings with the same problem do not differ.
-        ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => "unclear",
-    };
     let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
     let figures = counted_len(diff.figures(), "figure");
     html! {
-        p class=(format!("headline {tone}")) { (unbroken(&diff.summary)) }
         p.said {
             (figures) " compared, " (diff.comparisons) " of them with enough data to test whether the change is more than noise; "
             (duration(real(before) / 1e6)) " were recorded before, " (duration(real(after) / 1e6)) " after; " (basis)
@@ -128,12 +130,11 @@ fn findings(ctx: &TraceCtx<'_>, findings: &[FindingChange]) -> Markup {
 fn finding_line(ctx: &TraceCtx<'_>, of: &FindingChange) -> Markup {
     let severity = of.severity.1.or(of.severity.0).map_or("", Severity::name);
     let was = of.severity.0.filter(|was| of.severity.1.is_some_and(|is| is != *was));
-    let is_linked = of.severity.1.is_some() && !ctx.is_file();
     html! {
         dd class=(severity) {
             span.severity { (severity) } " "
-            @if is_linked { a href=(format!("{}#finding-{}", ctx.params.kept().href("/"), of.id)) { (of.id) } }
-            @else { (of.id) }
+            // The summary has a card of each, also of those that are gone.
+            @if ctx.is_file() { (of.id) } @else { a href=(format!("{}#finding-{}", ctx.params.kept().href("/"), of.id)) { (of.id) } }
             @if let Some(was) = was { " (was " (was.name()) ")" }
             @if of.state == FindingState::Stayed { @if let Some(reason) = &of.reason { ": " (reason) } } @else { ": " (of.title) @if let Some(reason) = &of.reason { " (" (reason) ")" } }
         }

@@ -35,7 +35,7 @@ pub(crate) struct Explained {
     /// The metrics by which its stacks can be summed up.
     pub(crate) offers: Vec<Offer>,
     shapes: Recent<ShapeKey, ShapedTree>,
-    lanes: Recent<Span, Vec<Lane>>,
+    lanes: Recent<(Span, usize), Vec<Lane>>,
     topics: Recent<Id, Topic>,
 }
 
@@ -86,7 +86,13 @@ impl Explained {
 
     /// The time line of a range.
     pub(crate) fn lanes(&self, span: Span) -> Arc<Vec<Lane>> {
-        self.lanes.get(&span, || timeline::lanes(&self.recording, &self.index, span, PIECES))
+        self.lanes_in(span, PIECES)
+    }
+
+    /// The time line of a range, cut into so many pieces.
+    pub(super) fn lanes_in(&self, span: Span, pieces: usize) -> Arc<Vec<Lane>> {
+        let key = (span, pieces);
+        self.lanes.get(&key, || timeline::lanes(&self.recording, &self.index, span, pieces))
     }
 
     /// How a part of the runtime works, with this recording's figures.

@@ -63,16 +63,20 @@ fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
 /// The parameters of the stacks of exactly the rows that a finding rests on. `None` if its rule is proved by other views, or if
 /// the recording lacks these stacks.
 pub(super) fn counted(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<Params> {
-    let of_rule = Metric::of_name(finding.view.metric?)?;
-    let metric = if of_rule.is_of_samples() {
-        // A finding may count threads in several states.
-        let mut states = finding.samples().map(|group| group.state);
-        let first = states.next()?;
-        Metric::of_name(if states.all(|state| state == first) { first } else { "wall" })?
-    } else {
-        of_rule
-    };
+    let metric = metric_of(finding)?;
     let is_there = ctx.here().sums_up_by(&metric) && rests_on(finding, &metric);
     let params = ctx.params.kept().with("metric", &metric.name()).with("finding", finding.id);
     is_there.then_some(params)
+}
+
+/// The metric that sums up exactly the rows of a finding. `None` if its rule is proved by other views.
+pub(super) fn metric_of(finding: &Finding) -> Option<Metric> {
+    let of_rule = Metric::of_name(finding.view.metric?)?;
+    if !of_rule.is_of_samples() {
+        return Some(of_rule);
+    }
+    // A finding may count threads in several states.
+    let mut states = finding.samples().map(|group| group.state);
+    let first = states.next()?;
+    Metric::of_name(if states.all(|state| state == first) { first } else { "wall" })
 }

@@ -1,15 +1,16 @@
 //! What proves a finding: the lane that decides, a small flame graph of what it counts, and its rows.
 
-use super::links::counted;
+use super::explained::Explained;
+use super::links::{counted, metric_of};
 use super::own::STACKS;
 use super::pages::TraceCtx;
-use super::selection::Selection;
+use super::selection::{Selection, my_stacks_of, rests_on};
 use crate::frame;
 use crate::reply::Reply;
 use base::number::real;
 use maud::{Markup, html};
 use report::Finding;
-use stacks::ViewOptions;
+use stacks::{Direction, ViewOptions};
 use timeline::Span;
 use views::flame::{Stacked, small_flame};
 use views::words::counted as count_of;
@@ -28,7 +29,7 @@ const MAX_MARKED: f64 = 0.95;
 pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
     let has_rows = ctx.file && counted(ctx, finding).is_none();
     html! {
-        (lane(ctx, finding))
+        (lane(ctx.here(), finding))
         (flame(ctx, finding))
         @if has_rows {
             details.rows { summary { "See " (finding.view.shows) } @for table in rows(ctx, finding, finding.id) { (table) } }
@@ -36,10 +37,28 @@ pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
     }
 }
 
+/// The same of a finding of another recording: its lane and its stacks, without links into views of this recording.
+pub(super) fn proof_elsewhere(of: &Explained, finding: &Finding) -> Markup {
+    let metric = metric_of(finding).filter(|metric| of.sums_up_by(metric) && rests_on(finding, metric));
+    let flame = metric.map(|metric| {
+        let profile = my_stacks_of(of, finding, &metric);
+        let options = ViewOptions {
+            direction: Direction::Down,
+            method: None,
+            zoom: None,
+            least_share: LEAST_SHARE,
+            most_nodes: MOST_NODES,
+        };
+        let stacked = Stacked { profile: &profile, metric: &metric, options: &options, sample_ns: of.sample_ns };
+        small_flame(stacked, &|_| String::new())
+    });
+    html! { (lane(of, finding)) @if let Some(flame) = flame { (flame) } }
+}
+
 /// The lane that decides, with the time of the finding's rows marked.
-fn lane(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
-    let whole = Span::whole(&ctx.here().recording);
-    let all = ctx.here().lanes(whole);
+fn lane(of: &Explained, finding: &Finding) -> Markup {
+    let whole = Span::whole(&of.recording);
+    let all = of.lanes(whole);
     let Some(lane) = all.iter().find(|lane| lane.id == finding.view.lane) else { return html! {} };
     let first = finding.evidence.iter().filter_map(|of| of.first_ts_ns).min();
     let last = finding.evidence.iter().filter_map(|of| of.last_ts_ns).max();
@@ -73,7 +92,7 @@ pub(super) fn page(ctx: &TraceCtx<'_>) -> Reply {
         return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx));
     };
     let body = html! {
-        (cards::exhibit(ctx, explanation, finding, &|finding| lane(ctx, finding)))
+        (cards::exhibit(ctx, explanation, finding, None, &|finding| lane(ctx.here(), finding)))
         @for table in rows(ctx, finding, "rows") { (table) }
     };
     frame::reply(ctx, finding.id, &body)

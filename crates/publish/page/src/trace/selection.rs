@@ -236,6 +236,19 @@ impl RowsOf {
     }
 }
 
+/// The stacks of the service's own code that a finding of a recording counts, without async plumbing.
+pub(super) fn my_stacks_of(of: &Explained, finding: &Finding, metric: &Metric) -> WeightedTree {
+    let shaping = Shaping { group: GroupBy::Method, my_code: true, fold: None, folds_plumbing: true };
+    let key = SHAPING.map(|name| match name {
+        "my" => "1".to_owned(),
+        PLUMBING => true.to_string(),
+        _ => String::new(),
+    });
+    let RowsOf { samples, times } = RowsOf::new(finding, metric);
+    let weighed = weigh(&of.recording, metric, &Filter { samples, times, ..Filter::default() });
+    WeightedTree::new(of.shape(&key, &shaping), &weighed)
+}
+
 /// The finding with an id. `None` if there is none, or if it rests on no rows of the metric's table.
 fn finding_on<'a>(of: &'a Explained, id: &str, metric: &Metric) -> Option<&'a Finding> {
     let mut findings = of.explanation.report.findings.iter();

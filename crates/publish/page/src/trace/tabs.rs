@@ -1,20 +1,22 @@
 //! The tabs of a trace, as data.
 
-use super::changes;
 use super::own::{CHANGES, Own, STACKS, Works};
 use super::pages::{TraceCtx, TracePages};
 use super::stackview::{self, stack_view};
 use super::tables::{self, kind_form};
+use super::{changes, compared};
 use crate::kind::{Body, InFile, PartPlace, Shown, Tab};
 use crate::{paths, sqlpage};
 use maud::{Markup, html};
 use stacks::Metric;
 use topics::Id;
 
-/// The summary. In a comparison it begins with what changed.
+/// The summary. In a comparison, what changed comes before the figures of this recording.
 fn summary(ctx: &TraceCtx<'_>) -> Markup {
-    let before = html! { (changes::head(ctx)) (without_samples(ctx)) };
-    crate::summary::summary(ctx, &before)
+    match compared::body(ctx) {
+        Some(body) => crate::summary::summary_with(ctx, &body),
+        None => crate::summary::summary(ctx, &without_samples(ctx)),
+    }
 }
 
 /// Says that a recording has no samples, and what it has instead.
@@ -58,7 +60,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         path: "/",
         title: "Summary",
         lanes: &["requests", "latency", "cores", "waiting", "gc", "heap", "resident", "exceptions"],
-        above: Some(crate::summary::headline),
+        above: Some(compared::above),
         body: Body::Drawn(summary),
         ..TAB
     },
