@@ -113,6 +113,16 @@ pub struct Name {
     pub class: NameClass,
     /// Whether it does not say what ran, so that it counts for its caller.
     pub stands_in: bool,
+    /// Whether it stands for what handles the requests to one route.
+    pub is_handler: bool,
+}
+
+impl Name {
+    /// What the name has in common with that of the same code in another recording. The compiler and the runtime number handlers
+    /// anew in each build.
+    fn in_every_recording(&self) -> &str {
+        if self.is_handler { &self.short } else { &self.full }
+    }
 }
 
 /// A shaped tree of stacks. Node 0 is above all stacks, node 1 is for rows without a stack.
@@ -298,11 +308,11 @@ impl ShapedTree {
         let mut joined = self.clone();
         let mut by_text: FxHashMap<&str, NameId> = FxHashMap::default();
         for (id, name) in self.names.iter_with_ids() {
-            by_text.entry(&name.full).or_insert(id);
+            by_text.entry(name.in_every_recording()).or_insert(id);
         }
         let mut name_of: ById<Name, NameId> = ById::default();
         for name in &other.names {
-            let known = by_text.get(name.full.as_str()).copied();
+            let known = by_text.get(name.in_every_recording()).copied();
             name_of.push(known.unwrap_or_else(|| joined.names.push(name.clone())));
         }
         for (full, name) in &other.aliases {
@@ -423,6 +433,7 @@ impl FrameNames {
             short: text.into(),
             class: NameClass::Unknown,
             stands_in: false,
+            is_handler: false,
         };
         let mut names = ById::from(vec![special(ALL), special(NO_STACK)]);
         let mut known: FxHashMap<String, NameId> = FxHashMap::default();
@@ -462,7 +473,8 @@ impl FrameNames {
                 let stands_in = by_method && index.stands_in(frame);
                 // A handler is the service's own, even where it is compiled into what calls it.
                 let class = if handled.is_some() { NameClass::User } else { class };
-                names.push(Name { full: full.clone(), short, class, stands_in })
+                let is_handler = handled.is_some();
+                names.push(Name { full: full.clone(), short, class, stands_in, is_handler })
             });
             if let Some(route) = handled {
                 of_routes.insert(route, name);

@@ -85,13 +85,13 @@ impl KindOfPages for TracePages {
     }
 
     fn written(&self, name: &str) -> String {
-        self.here.handler(name).map_or_else(|| runtime::written_name(name), str::to_owned)
+        self.handler(name).map_or_else(|| runtime::written_name(name), str::to_owned)
     }
 
     fn written_list(&self, names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
         // Several methods may handle the requests to one route: then each keeps what tells it apart.
-        let handlers: Vec<_> = names.iter().map(|name| self.here.handler(name)).collect();
+        let handlers: Vec<_> = names.iter().map(|name| self.handler(name)).collect();
         let is_only = |handler: &str| handlers.iter().filter(|of| **of == Some(handler)).count() == 1;
         let written = |(name, handler): (&&str, &Option<&str>)| match handler {
             Some(handler) if is_only(handler) => (*handler).to_owned(),

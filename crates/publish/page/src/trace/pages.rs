@@ -33,6 +33,13 @@ impl TracePages {
     }
 }
 
+impl TracePages {
+    /// What a method is called if it handles the requests to one route, in either recording.
+    pub(super) fn handler(&self, method: &str) -> Option<&str> {
+        self.here.handler(method).or_else(|| self.against.as_ref()?.handler(method))
+    }
+}
+
 impl<'a> TraceCtx<'a> {
     /// The trace that the page shows.
     pub(super) fn here(&self) -> &'a Explained {

@@ -49,7 +49,8 @@ pub(super) fn proof_elsewhere(of: &Explained, finding: &Finding) -> Markup {
             least_share: LEAST_SHARE,
             most_nodes: MOST_NODES,
         };
-        let stacked = Stacked { profile: &profile, metric: &metric, options: &options, sample_ns: of.sample_ns };
+        let stacked =
+            Stacked { profile: &profile, metric: &metric, options: &options, sample_ns: of.sample_ns };
         small_flame(stacked, &|_| String::new())
     });
     html! { (lane(of, finding)) @if let Some(flame) = flame { (flame) } }

@@ -96,7 +96,12 @@ fn picture(ctx: &TraceCtx<'_>, params: &Params) -> Option<Markup> {
     let selected = selection.selected(ctx.kind());
     let options = ViewOptions { least_share: LEAST_SHARE, most_nodes: MOST_NODES, ..selection.view.clone() };
     let link = |node: &str| if ctx.file { String::new() } else { params.with("root", node).href(STACKS) };
-    let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &options, sample_ns: ctx.here().sample_ns };
+    let of = Stacked {
+        profile: &selected.profile,
+        metric: &selection.metric,
+        options: &options,
+        sample_ns: ctx.here().sample_ns,
+    };
     let drawn = small_flame(of, &link);
     (!drawn.0.is_empty()).then_some(drawn)
 }
@@ -104,7 +109,8 @@ fn picture(ctx: &TraceCtx<'_>, params: &Params) -> Option<Markup> {
 /// A row in words: what was measured, before and after.
 fn said(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let value = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| show(value, &row.unit));
-    let name = row.label.clone().unwrap_or_else(|| ctx.written(&row.name));
+    let handler = ctx.kind().handler(row.method.as_deref().unwrap_or(&row.name)).map(str::to_owned);
+    let name = handler.or_else(|| row.label.clone()).unwrap_or_else(|| ctx.written(&row.name));
     html! {
         b title=(row.name) { (name) } ", " (row.measure) ": " (value(row.before)) " → " (value(row.after))
         @if !row.in_words().is_empty() { " (" (row.in_words()) ")" }
