@@ -11,7 +11,7 @@
  */
 
 import { address, counted, element, isFile, isTyping, percent, weight } from "casebook/format";
-import { Graph, pattern, search } from "casebook/graph";
+import { Graph, legend, pattern, search } from "casebook/graph";
 import { openMenu, place } from "casebook/menu";
 import { Painter, ROW } from "casebook/paint";
 
@@ -122,6 +122,9 @@ export class Flame {
     this.painter = new Painter(parts.canvas, host);
     /** The page's own text about what is too narrow. After a zoom it is no longer true. */
     this.hint = host.nextElementSibling?.matches("p.hint") ? host.nextElementSibling : null;
+    /** What the colours mean. A comparison has other colours, whose legend stays. */
+    const above = this.crumbs.previousElementSibling;
+    this.legend = above?.matches(".legend") && !host.hasAttribute("data-compared") ? above : null;
     this.listen();
     this.look(0);
     this.setSearch(host.dataset["search"] ?? "");
@@ -293,6 +296,7 @@ export class Flame {
       this.scroll.scrollTop = 0;
     }
     this.showPath();
+    this.showLegend();
     this.showHidden();
     this.bar.whole.disabled = this.graph.path(top).length < 2;
     this.mark();
@@ -371,6 +375,15 @@ export class Flame {
       this.scroll.focus({ preventScroll: true });
     });
     return link;
+  }
+
+  showLegend() {
+    const { listed, others } = legend(this.graph, this.top);
+    const entries = listed.map(({ tone, title, of }) =>
+      element("li", {}, element("span", { class: `swatch ${tone}` }), of === "" ? title : `${title} (${of})`),
+    );
+    if (others > 0) entries.push(element("li", {}, `and ${counted(others, "other")}`));
+    this.legend?.replaceChildren(...entries);
   }
 
   showHidden() {

@@ -29,7 +29,12 @@ function shop() {
     path: [{ id: "", name: "all" }],
     names: ["all", "Shop!pay", "B!wait", "Shop!ship"],
     shown_names: ["all", "pay", "wait", "ship"],
-    owners: [4, 0, 2, 0],
+    kind: [0, 1, 2, 1],
+    kinds: [
+      { tone: "unknown", title: "no name", of: "" },
+      { tone: "user-1", title: "Shop", of: "your code" },
+      { tone: "framework", title: "the runtime", of: "" },
+    ],
     nodes: {
       id: ["", "a", "b", "c", "d", "e", "f"],
       name: [0, 1, 1, 2, 2, 3, 2],

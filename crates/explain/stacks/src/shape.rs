@@ -6,6 +6,7 @@ use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
 use runtime::{Owner, Plumbing, StackIndex};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// A node of a shape.
 pub(crate) type NodeId = Id<ShapedTree>;
@@ -106,6 +107,8 @@ pub struct Name {
     pub full: String,
     /// For pictures: `Type.Method`, or `Type.Method (async)` for what an async method runs.
     pub short: String,
+    /// The module of the first frame that has it; empty without one.
+    pub module: Arc<str>,
     /// Whose code it is.
     pub class: NameClass,
     /// Whether it does not say what ran, so that it counts for its caller.
@@ -391,11 +394,14 @@ impl FrameNames {
         let special = |text: &str| Name {
             full: text.into(),
             short: text.into(),
+            module: Arc::default(),
             class: NameClass::Unknown,
             stands_in: false,
         };
         let mut names = ById::from(vec![special(ALL), special(NO_STACK)]);
         let mut known: FxHashMap<String, NameId> = FxHashMap::default();
+        // Many names share a module.
+        let mut modules: FxHashMap<Sym, Arc<str>> = FxHashMap::default();
         let frames = &recording.frames;
         let (mut of_frame, mut classes) = (ByFrame::default(), ByFrame::default());
         for (frame, sym) in frames.name.iter_with_ids() {
@@ -420,7 +426,10 @@ impl FrameNames {
                 };
                 let by_method = matches!(shaping.group, GroupBy::Method);
                 let stands_in = by_method && index.stands_in(frame);
-                names.push(Name { full: full.clone(), short, class, stands_in })
+                let module = frames.module.get(frame).copied().unwrap_or(Sym::NONE);
+                let module = modules.entry(module).or_insert_with(|| recording.strings.text(module).into());
+                let module = Arc::clone(module);
+                names.push(Name { full: full.clone(), short, module, class, stands_in })
             });
             of_frame.push(Some(name));
         }

@@ -1,14 +1,16 @@
 //! The flame graph: an SVG whose frames are links, the path to the zoomed frame, the legend, and the data for script.
 
 mod json;
+mod legend;
 
 pub use json::json;
+use legend::legend;
 
 use crate::words::{counted, percent};
 use crate::{Links, Params, Target, script};
 use charts::FlameOptions;
 use maud::{Markup, PreEscaped, html};
-use stacks::{Metric, NameId, TreeView, ViewOptions, WeightedTree, view};
+use stacks::{Metric, Name, NameId, TreeView, ViewOptions, WeightedTree, view};
 
 /// The width of the picture without script, in pixels.
 const WIDTH: f64 = 1200.0;
@@ -36,6 +38,7 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let compared = profile.total_against().is_some();
     html! {
         (missed(links, &picture))
+        (legend(profile, &picture))
         (crumbs(links, profile, &picture, params))
         div.flame #flame data-flame="" data-flame-url=[links.to(Target::FlameData(params))]
             data-search=[params.get("search")] data-compared[compared] {
@@ -48,11 +51,10 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
                 ": zoom in to see them. "
             }
         }
-        (legend(compared))
     }
 }
 
-/// A small flame graph for a card, without controls. A picture of a single bar says nothing, so it is left out.
+/// A small flame graph for a card, with its legend and without controls. A picture of a single bar says nothing, so it is left out.
 pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
     let Stacked { profile, metric, options } = of;
     let picture = view(profile, options);
@@ -60,7 +62,7 @@ pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
         return html! {};
     }
     let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit: metric.unit(), link });
-    html! { div.flame-small { (PreEscaped(&drawn.svg)) } }
+    html! { (legend(profile, &picture)) div.flame-small { (PreEscaped(&drawn.svg)) } }
 }
 
 /// A flame graph that needs no server: the picture, and the data for script as a separate element.
@@ -76,14 +78,19 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
     let compared = profile.total_against().is_some();
     let id = format!("data-{}", metric.name());
     let markup = html! {
+        (legend(profile, &few))
         div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) }
         @if all.hidden_nodes > 0 {
             p.loss { (counted(all.hidden_nodes, "small subtree")) " are not in this file, "
                 (percent(all.hidden_weight, all.total)) " in all." }
         }
-        (legend(compared))
     };
     (markup, script::data(&id, &json(profile, &all, unit)))
+}
+
+/// The colour of a name's module, beside the name in lists.
+pub(crate) fn module_of(name: &Name) -> Markup {
+    html! { span class=(format!("swatch {}", charts::tone(name.class, &name.module))) {} }
 }
 
 /// Says which requested method or frame the picture lacks.
@@ -91,27 +98,6 @@ pub(crate) fn missed(links: &dyn Links, picture: &TreeView) -> Markup {
     html! {
         @if picture.method_missed { p.error role="alert" { "No stack of this " (links.noun()) " has this method in this grouping." } }
         @if picture.zoom_missed { p.error role="alert" { "The zoomed frame has no weight in this selection: the frame above it is shown." } }
-    }
-}
-
-fn legend(compared: bool) -> Markup {
-    let classes = [
-        ("user", "your code"),
-        ("library", "packages"),
-        ("framework", "the runtime"),
-        ("dynamic", "generated at run time"),
-        ("unknown", "no name"),
-    ];
-    html! {
-        ul.legend aria-label="Colours" {
-            @if compared {
-                li { span.swatch.less {} "less than in the other recording" }
-                li { span.swatch.same {} "the same" }
-                li { span.swatch.more {} "more" }
-            } @else {
-                @for (class, title) in classes { li { span class=(format!("swatch {class}")) {} (title) } }
-            }
-        }
     }
 }
 

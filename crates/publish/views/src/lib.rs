@@ -29,6 +29,7 @@ pub mod tables;
 mod tree;
 pub mod words;
 
+pub use charts::{of_subject, style};
 pub use distributions::distributions;
 pub use links::{Links, Target};
 pub use params::{Params, place, seconds};

@@ -1,6 +1,6 @@
 //! The methods in stacks: a list with the sums of each, and the callers and callees of one.
 
-use crate::flame::{Stacked, missed};
+use crate::flame::{Stacked, missed, module_of};
 use crate::tree::tree;
 use crate::words::{counted_len, percent};
 use crate::{Links, place};
@@ -74,6 +74,7 @@ fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, label: &str, 
             (cell(row.total)) td.num data-v=(row.total) { (percent(row.total, total)) }
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
             td.name {
+                (module_of(name))
                 a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (label) }
                 @if name.stands_in { span.hint { " does not show what ran: counted as its caller's own" } }
             }

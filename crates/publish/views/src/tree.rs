@@ -1,6 +1,6 @@
 //! A call tree as nested lists that open and close without script, heaviest first.
 
-use crate::flame::{Stacked, crumbs, missed};
+use crate::flame::{Stacked, crumbs, missed, module_of};
 use crate::words::{counted, percent};
 use crate::{Links, Params};
 use maud::{Markup, PreEscaped, html};
@@ -102,6 +102,6 @@ fn row(of: Stacked<'_>, picture: &TreeView, at: usize) -> Markup {
             span.num.own { @if value(&nodes.own) > 0.0 { (weight(value(&nodes.own), unit)) } }
             @if !nodes.against.is_empty() { span.num.other { (weight(value(&nodes.against), unit)) } }
         }
-        span class=(format!("name {}", name.class.name())) title=(name.full) { (name.short) }
+        (module_of(name)) span class=(format!("name {}", name.class.name())) title=(name.full) { (name.short) }
     }
 }

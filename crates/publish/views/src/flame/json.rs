@@ -1,12 +1,14 @@
 //! The flame graph's data as JSON, in columns: what the page's script draws.
 //!
-//! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order and begin with the zoomed node.
+//! `names`, `shown_names` and `kind` have one entry per name; a kind is one of `kinds`, those that the legend can list. `nodes` are in pre-order and begin with the zoomed node.
 //! `span` is the width of a node; in a comparison, the sum of both recordings.
 
+use super::legend::{Kind, kind};
 use base::steering::visible;
 use model::ById;
 use serde_json::{Value, json};
-use stacks::{Name, NameClass, NameId, TreeView, WeightedTree};
+use rustc_hash::FxHashMap;
+use stacks::{Name, NameId, TreeView, WeightedTree};
 use std::borrow::Cow;
 
 /// The longest name in bytes, until [`LONG_NAMES`] is used up.
@@ -53,14 +55,18 @@ pub fn json(profile: &WeightedTree, view: &TreeView, unit: &str) -> Value {
     let shape = &profile.shape;
     // The number of each name in `names`, once it is used.
     let mut number_of: ById<Name, Option<usize>> = vec![None; shape.names.len()].into();
-    let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut shown, mut kind_of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kinds, mut number_of_kind) = (Vec::new(), FxHashMap::<Kind, usize>::default());
     let mut cutting = Names::default();
     let mut used = |name: NameId| {
         let (number, name) = (number_of.get_mut(name)?, shape.names.get(name)?);
         Some(*number.get_or_insert_with(|| {
             names.push(cutting.cut(&name.full));
             shown.push(visible(&cutting.cut(&name.short)).into_owned());
-            owners.push(owner(name.class));
+            kind_of.push(*number_of_kind.entry(kind(name)).or_insert_with_key(|Kind { tone, title, of }| {
+                kinds.push(json!({"tone": tone, "title": title, "of": of}));
+                kinds.len() - 1
+            }));
             names.len() - 1
         }))
     };
@@ -89,17 +95,8 @@ pub fn json(profile: &WeightedTree, view: &TreeView, unit: &str) -> Value {
         "path": path,
         "names": names,
         "shown_names": shown,
-        "owners": owners,
+        "kind": kind_of,
+        "kinds": kinds,
         "nodes": columns,
     })
-}
-
-fn owner(class: NameClass) -> u8 {
-    match class {
-        NameClass::User => 0,
-        NameClass::Library => 1,
-        NameClass::Framework => 2,
-        NameClass::Dynamic => 3,
-        NameClass::Unknown => 4,
-    }
 }
