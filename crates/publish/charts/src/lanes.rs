@@ -40,15 +40,15 @@ pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
         let id = if options.is_main { format!(" id=\"lane-{}\"", escape(lane.id)) } else { String::new() };
         out.extend([figure(lane, span, &plot, &ticks, &id)]);
     }
-    let has_gaps = lanes.iter().any(|lane| lane.observed.iter().any(|share| plot::is_gap(*share)));
-    out.extend([axis(span, &ticks, has_gaps), String::from("</div>")]);
+    out.extend([axis(span, &ticks, lanes.iter().any(plot::has_gaps)), String::from("</div>")]);
     out
 }
 
 fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], id: &str) -> String {
     let name = escape(lane.id);
+    let gaps = if plot::has_gaps(lane) { " gaps" } else { "" };
     format!(
-        "<figure class=\"lane\"{id} data-lane=\"{name}\">\
+        "<figure class=\"lane{gaps}\"{id} data-lane=\"{name}\">\
          <figcaption><span class=\"lane-title\">{}</span> <span class=\"lane-figures\">{}</span> \
          <span class=\"lane-about\">{}</span>{}<span class=\"visually-hidden\">{}</span></figcaption>\
          {}<div class=\"lane-room\">{}</div></figure>",
@@ -72,7 +72,9 @@ fn scale(lane: &Lane, span: Span) -> String {
         }
         match lane.counts {
             "" => show(top, lane.unit),
-            counts => format!("{} {}", show(top, lane.unit), if top == 1.0 { singular(counts) } else { counts }),
+            counts => {
+                format!("{} {}", show(top, lane.unit), if top == 1.0 { singular(counts) } else { counts })
+            }
         }
     });
     format!(
@@ -99,7 +101,11 @@ fn about(lane: &Lane) -> String {
         LaneValues::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
         LaneValues::Area { .. } | LaneValues::Marks(_) => format!(" {left_out} rows are left out."),
     };
-    if not_drawn.is_empty() { format!("{}{full}", lane.about) } else { format!("{}{full}.{not_drawn}", lane.about) }
+    if not_drawn.is_empty() {
+        format!("{}{full}", lane.about)
+    } else {
+        format!("{}{full}.{not_drawn}", lane.about)
+    }
 }
 
 /// The figures of a caption: the mean or the number, and the maximum.
@@ -195,7 +201,8 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
             escape(&tick.label)
         )]);
     }
-    let note = "<p class=\"lane-note\"><span class=\"swatch gap\"></span>nothing was recorded, which is not 0</p>";
+    let note =
+        "<p class=\"lane-note\"><span class=\"swatch gap\"></span>nothing was recorded, which is not 0</p>";
     let note = if has_gaps { note } else { "" };
     format!(
         "<div class=\"lane-foot\"><svg class=\"lane-axis\" width=\"100%\" height=\"18\" aria-hidden=\"true\">{marks}</svg></div>\
@@ -324,7 +331,10 @@ mod tests {
     #[test]
     fn of_stretches_over_each_other_the_longest_is_seen() {
         let lane = stretches(&[(0, 1_000, "background"), (300, 100, "gen0"), (i64::MIN, i64::MAX, "gen1")]);
-        assert_eq!(bars(&lane).iter().map(|bar| bar[0].as_str()).collect::<Vec<_>>(), ["series c-background"]);
+        assert_eq!(
+            bars(&lane).iter().map(|bar| bar[0].as_str()).collect::<Vec<_>>(),
+            ["series c-background"]
+        );
     }
 
     #[test]
@@ -379,7 +389,8 @@ mod tests {
         check(&level(), "3 ms");
         check(&area(&[&[Some(2.0)], &[Some(3.0)]], true), "5 ms");
         check(&Lane { unit: "ns", ..stretches(&[(0, 2_000_000, "gen0")]) }, "2 ms");
-        let cores = |used: f64| Lane { unit: "", counts: "cores", full: Some(4.0), ..area(&[&[Some(used)]], false) };
+        let cores =
+            |used: f64| Lane { unit: "", counts: "cores", full: Some(4.0), ..area(&[&[Some(used)]], false) };
         check(&cores(2.0), "4 cores");
         assert_eq!(about(&cores(2.0)), "What it shows; a full lane is all 4 cores");
         assert_eq!(paths(&cores(2.0))[0].1, "M0 11V6H100V11Z");
@@ -388,7 +399,10 @@ mod tests {
         check(&cores(1.0), "4 cores");
         check(&Lane { full: None, ..cores(1.0) }, "1 core");
         let burst = Busiest { rows: 2, within_ns: 400 };
-        check(&Lane { unit: "1/s", busiest_second: Some(burst), ..area(&[&[Some(4e6), Some(0.0)]], false) }, "2 in 0.50 µs");
+        check(
+            &Lane { unit: "1/s", busiest_second: Some(burst), ..area(&[&[Some(4e6), Some(0.0)]], false) },
+            "2 in 0.50 µs",
+        );
     }
 
     #[test]

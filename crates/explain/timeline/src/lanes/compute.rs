@@ -16,13 +16,13 @@ pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
         title: "CPU cores used",
         unit: "",
         counts: "cores",
-        about: "CPU cores that the process used, as the runtime measured it",
+        about: "As the runtime measured it",
         table: "counters",
         metric: Some("running"),
     };
     let shares = cpu_shares(ground.recording);
     if shares.is_empty() {
-        let about = "CPU cores that the process used, by the CPU time that the system counted";
+        let about = "By the CPU time that the system counted";
         let values = published::mean(&ground.grid, process_time(ground.recording).into_iter());
         let lane = Subject { about, table: "host", ..subject }.published(values)?;
         return Some(Lane { full: allowed_cores(ground.recording), ..lane });
@@ -33,7 +33,7 @@ pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
         let lane = subject.published(published::mean(&ground.grid, used(cores)))?;
         return Some(Lane { full: Some(cores), ..lane });
     }
-    let about = "CPU used, of what the process may use, as the runtime measured it";
+    let about = "Of what the process may use, as the runtime measured it";
     let subject = Subject { title: "CPU", unit: "share", counts: "", about, ..subject };
     let lane = subject.published(published::mean(&ground.grid, used(1.0)))?;
     Some(Lane { full: Some(1.0), ..lane })
@@ -70,7 +70,7 @@ pub(crate) fn running(ground: &Ground<'_>, index: &StackIndex) -> Option<Lane> {
         title: "Running threads",
         unit: "",
         counts: "threads",
-        about: "Threads that run managed code, from samples; your code includes what it calls",
+        about: "Threads that run managed code; your code includes what it calls",
         table: "samples",
         metric: Some("running"),
     };
@@ -104,7 +104,7 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
         title: "Waiting threads",
         unit: "",
         counts: "threads",
-        about: "Threads that wait, from samples, by what they wait for; idle ones wait for work",
+        about: "By what they wait for, from samples; idle threads wait for work",
         table: "samples",
         metric: Some("waiting"),
     };

@@ -11,7 +11,7 @@ pub(crate) fn waiting_for_locks(ground: &Ground<'_>) -> Option<Lane> {
         title: "Waiting for locks",
         unit: "",
         counts: "threads",
-        about: "Threads that wait for a lock that another thread holds, on average",
+        about: "Threads that wait for a lock that another holds, on average",
         table: "contention",
         metric: Some("contention-time"),
     };
@@ -30,7 +30,7 @@ pub(crate) fn lock_waits(ground: &Ground<'_>) -> Option<Lane> {
         title: "Lock waits",
         unit: "",
         counts: "waits",
-        about: "Waits for a lock that another thread held, by when they began",
+        about: "Waits for a lock that another thread held, when they began",
         table: "contention",
         metric: Some("contentions"),
     };

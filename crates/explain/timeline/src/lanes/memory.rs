@@ -15,7 +15,7 @@ pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
         title: "GC pauses",
         unit: "ns",
         counts: "",
-        about: "Each pause for a collection, by the oldest generation collected; a higher bar is a longer pause",
+        about: "By the oldest generation collected; a higher bar is a longer pause",
         table: "pauses",
         metric: Some("gc-pause"),
     };
@@ -55,7 +55,7 @@ pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
         title: "Other pauses",
         unit: "ns",
         counts: "",
-        about: "Each pause for neither a collection nor the sampler; a higher bar is a longer pause",
+        about: "For neither the GC nor the sampler; a higher bar is a longer pause",
         table: "pauses",
         metric: None,
     };
@@ -166,14 +166,14 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
         title: "Heap",
         unit: "B",
         counts: "",
-        about: "The heap after the last collection, with its free space, by generation",
+        about: "After the last collection, with its free space, by generation",
         table: "gc",
         metric: None,
     };
     let gc = &ground.recording.gc;
     let in_bursts = ground.is_in_bursts(&gc.start_ns);
     if in_bursts || gc.heap_after_bytes.iter().all(|bytes| *bytes == NO_INT) {
-        let about = "The heap, as the runtime published it";
+        let about = "As the runtime published it";
         let counters = [
             ("gc-heap-size", "value", 1e6),
             ("dotnet.gc.last_collection.heap.size", "value", 1.0),
@@ -206,7 +206,7 @@ pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
         title: "Resident memory",
         unit: "B",
         counts: "",
-        about: "Memory of the process in RAM, the heap included, as the system counts it",
+        about: "RAM of the process, the heap included, as the system counts it",
         table: "host",
         metric: None,
     };

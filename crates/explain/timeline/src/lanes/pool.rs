@@ -38,7 +38,7 @@ pub(crate) fn queue(ground: &Ground<'_>) -> Option<Lane> {
         title: "Pool queue",
         unit: "",
         counts: "items",
-        about: "Work items that wait for a thread of the pool, as the runtime published them",
+        about: "Work items that wait for a thread, as the runtime published them",
         table: "counters",
         metric: None,
     };

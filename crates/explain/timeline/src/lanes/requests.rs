@@ -17,7 +17,7 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         title: "Requests",
         unit: "1/s",
         counts: "",
-        about: "Requests that began, per second of the observed time",
+        about: "Requests that began, per second",
         table: "requests",
         metric: None,
     };
@@ -49,7 +49,7 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         title: "Latency",
         unit: "ms",
         counts: "",
-        about: "How long requests took, by when they began: half took no longer than p50, 99 in 100 than p99",
+        about: "Half took no longer than p50, 99 in 100 no longer than p99",
         table: "requests",
         metric: None,
     };
@@ -100,7 +100,7 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         title: "Requests in flight",
         unit: "",
         counts: "requests",
-        about: "Requests in flight, on average, without those that began before the recording",
+        about: "On average, without those that began before the recording",
         table: "requests",
         metric: None,
     };

@@ -80,9 +80,21 @@ fn shapes_stand_out_from_both_surfaces() {
 /// Fernandes 2009, severity 1), after normal vision.
 const VISIONS: [[[f64; 3]; 3]; 4] = [
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-    [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]],
-    [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]],
-    [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]],
+    [
+        [0.152_286, 1.052_583, -0.204_868],
+        [0.114_503, 0.786_281, 0.099_216],
+        [-0.003_882, -0.048_116, 1.051_998],
+    ],
+    [
+        [0.367_322, 0.860_646, -0.227_968],
+        [0.280_085, 0.672_501, 0.047_413],
+        [-0.011_820, 0.042_940, 0.968_881],
+    ],
+    [
+        [1.255_528, -0.076_749, -0.178_779],
+        [-0.078_411, 0.930_809, 0.147_602],
+        [0.004_733, 0.691_367, 0.303_900],
+    ],
 ];
 
 /// A colour in Oklab, in which equal distances look equally far apart.
@@ -169,7 +181,10 @@ fn every_variable_that_is_used_is_there() {
 fn the_tone_of_a_module_depends_on_nothing_but_its_name() {
     let of = |module| tone(NameClass::User, module);
     assert_eq!(of("Orders.Data"), of("orders.data"));
-    assert_eq!((tone(NameClass::Framework, "a"), tone(NameClass::Framework, "b")), ("framework", "framework"));
+    assert_eq!(
+        (tone(NameClass::Framework, "a"), tone(NameClass::Framework, "b")),
+        ("framework", "framework")
+    );
     // The names of many modules spread over all tones.
     for (class, tones) in [(NameClass::User, &OWN[..]), (NameClass::Library, &PACKAGES[..])] {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

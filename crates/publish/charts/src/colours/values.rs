@@ -112,7 +112,7 @@ pub(super) const TONES: [Tone; 12] = [
     tone("library-0", ("#33836a", WHITE), ("#66f19c", INK)),
     tone("library-1", ("#3896f8", INK), ("#2776d0", WHITE)),
     tone("library-2", ("#366361", WHITE), ("#9dbda4", INK)),
-    tone("library-3", ("#3e15a2", WHITE), ("#4a99ff", INK)),
+    tone("library-3", ("#6f4fd8", WHITE), ("#4a99ff", INK)),
     tone("framework", ("#8e93a3", INK), ("#636877", WHITE)),
     tone("dynamic", ("#835eaa", WHITE), ("#dcb6fa", INK)),
     tone("unknown", ("#757575", WHITE), ("#6a6a6a", WHITE)),

@@ -25,7 +25,9 @@ const SEEN_OF_FULL: f64 = 0.1;
 /// The value at the upper edge of a lane, and whether it is the level that cannot be exceeded. `None` without any value.
 pub(super) fn top(lane: &Lane) -> Option<(f64, bool)> {
     let most = match &lane.shape {
-        LaneValues::Area { .. } => lane.levels().flatten().filter(|value| value.is_finite()).fold(0.0, f64::max),
+        LaneValues::Area { .. } => {
+            lane.levels().flatten().filter(|value| value.is_finite()).fold(0.0, f64::max)
+        }
         LaneValues::Spans(_) | LaneValues::Marks(_) => lane.most().filter(|most| most.is_finite())?,
     };
     let full = lane.full.filter(|full| most <= *full && most >= SEEN_OF_FULL * full);
@@ -263,6 +265,11 @@ fn next_free(free: &mut [usize], from: usize) -> usize {
         at = std::mem::replace(next, end);
     }
     end
+}
+
+/// Whether nothing was recorded in any piece of a lane.
+pub(super) fn has_gaps(lane: &Lane) -> bool {
+    lane.observed.iter().any(|share| is_gap(*share))
 }
 
 /// Whether a piece is a gap, by the share of it that was observed.

@@ -6,8 +6,8 @@
 use super::legend::{Kind, kind};
 use base::steering::visible;
 use model::ById;
-use serde_json::{Value, json};
 use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
 use stacks::{Name, NameId, TreeView, WeightedTree};
 use std::borrow::Cow;
 

@@ -40,12 +40,13 @@ pub(super) fn kind(name: &Name) -> Kind {
     Kind { tone: charts::tone(name.class, &name.module), title, of }
 }
 
-/// The kinds of a picture by how much of it they fill, most first. The outermost frame stands for no module.
+/// The kinds of a picture by how much of it they fill, most first. The frame above all stands for no module.
 fn kinds(profile: &WeightedTree, picture: &TreeView) -> Vec<Kind> {
     let mut filled: FxHashMap<Kind, f64> = FxHashMap::default();
     let nodes = &picture.nodes;
+    let is_whole = picture.path.len() < 2;
     for ((name, depth), weight) in nodes.name.iter().zip(&nodes.depth).zip(&nodes.weight) {
-        if let Some(name) = profile.shape.names.get(*name).filter(|_| *depth > 0) {
+        if let Some(name) = profile.shape.names.get(*name).filter(|_| *depth > 0 || !is_whole) {
             *filled.entry(kind(name)).or_default() += weight;
         }
     }
@@ -87,7 +88,8 @@ mod tests {
     fn listed(stacks: &[(&[&str], u64)]) -> String {
         let recording = Trace::sampled(stacks);
         let shape = ShapedTree::new(&recording, &runtime::StackIndex::new(&recording), &Shaping::default());
-        let profile = WeightedTree::new(Arc::new(shape), &weigh(&recording, &Metric::Wall, &Filter::default()));
+        let profile =
+            WeightedTree::new(Arc::new(shape), &weigh(&recording, &Metric::Wall, &Filter::default()));
         let direction = Direction::Down;
         let options = ViewOptions { direction, method: None, zoom: None, least_share: 0.0, most_nodes: 1_000 };
         let picture = view(&profile, &options);
@@ -101,7 +103,8 @@ mod tests {
             (&["System.Private.CoreLib!Run", "System.Linq!Sum", "Shop.Data!Load"], 1),
         ]);
         let order = ["the runtime", "Npgsql (package)", "Shop (your code)", "Shop.Data (your code)"];
-        let places: Vec<usize> = order.iter().map(|of| text.find(of).unwrap_or_else(|| panic!("{of}: {text}"))).collect();
+        let places: Vec<usize> =
+            order.iter().map(|of| text.find(of).unwrap_or_else(|| panic!("{of}: {text}"))).collect();
         assert!(places.is_sorted(), "{text}");
         assert_eq!(text.matches("the runtime").count(), 1);
     }
