@@ -65,8 +65,8 @@ fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], id: &str) ->
 /// The ends of a lane's scale, in its unit.
 fn scale(lane: &Lane, span: Span) -> String {
     let top = plot::top(lane).map_or_else(String::new, |(top, _)| {
-        // A rate of few rows within a moment would read like many: "132/s" of 2 exceptions.
-        if lane.busiest_second.is_some_and(|of| of.is_at_once()) {
+        // As a rate, the busiest piece would contradict the busiest second: "132/s" of 2 exceptions.
+        if lane.busiest_second.is_some() {
             let piece_ns = real(span.len_ns()) / count(lane.observed.len().max(1));
             return format!("{} in {}", short((top * piece_ns / 1e9).round()), duration(piece_ns / 1e6));
         }

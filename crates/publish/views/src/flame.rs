@@ -1,7 +1,7 @@
 //! The flame graph: an SVG whose frames are links, the path to the zoomed frame, the legend, and the data for script.
 
 mod json;
-mod legend;
+pub(crate) mod legend;
 
 pub use json::json;
 use legend::legend;
@@ -90,7 +90,7 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
 
 /// The colour of a name's module, beside the name in lists.
 pub(crate) fn module_of(name: &Name) -> Markup {
-    html! { span class=(format!("swatch {}", charts::tone(name.class, &name.module))) {} }
+    html! { span class=(format!("swatch {}", charts::tone(name.class, &name.module))) title=(name.module) {} }
 }
 
 /// Says which requested method or frame the picture lacks.

@@ -1,5 +1,6 @@
 //! The methods in stacks: a list with the sums of each, and the callers and callees of one.
 
+use crate::flame::legend::modules;
 use crate::flame::{Stacked, missed, module_of};
 use crate::tree::tree;
 use crate::words::{counted_len, percent};
@@ -39,6 +40,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
             }
             button.copy type="button" data-copy="methods" hidden { "Copy as CSV" }
         }
+        (modules(of.profile, methods.rows.iter().map(|row| (row.name, row.own))))
         div.scroll tabindex="0" role="region" aria-label="Methods" {
             table #methods data-table="methods" data-complete[find.is_none() && all <= ROWS] {
                 thead { tr {

@@ -1,5 +1,6 @@
 //! A call tree as nested lists that open and close without script, heaviest first.
 
+use crate::flame::legend::of_tree;
 use crate::flame::{Stacked, crumbs, missed, module_of};
 use crate::words::{counted, percent};
 use crate::{Links, Params};
@@ -18,6 +19,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
     html! {
         (missed(links, &picture))
         (crumbs(links, of.profile, &picture, links.params()))
+        (of_tree(of.profile, &picture))
         (tree(links, of, &picture, links.params()))
     }
 }

@@ -6,7 +6,7 @@
 use base::steering::visible;
 use maud::{Markup, html};
 use rustc_hash::FxHashMap;
-use stacks::{Name, NameClass, TreeView, WeightedTree};
+use stacks::{Name, NameClass, NameId, TreeView, WeightedTree};
 
 /// The most kinds that a legend lists.
 const LISTED: usize = 6;
@@ -40,23 +40,32 @@ pub(super) fn kind(name: &Name) -> Kind {
     Kind { tone: charts::tone(name.class, &name.module), title, of }
 }
 
-/// The kinds of a picture by how much of it they fill, most first. The frame above all stands for no module.
-fn kinds(profile: &WeightedTree, picture: &TreeView) -> Vec<Kind> {
-    let mut filled: FxHashMap<Kind, f64> = FxHashMap::default();
+/// The names of a picture's frames with their weights. The frame above all stands for no module.
+fn frames(picture: &TreeView) -> impl Iterator<Item = (NameId, f64)> + '_ {
     let nodes = &picture.nodes;
     let is_whole = picture.path.len() < 2;
-    for ((name, depth), weight) in nodes.name.iter().zip(&nodes.depth).zip(&nodes.weight) {
-        if let Some(name) = profile.shape.names.get(*name).filter(|_| *depth > 0 || !is_whole) {
+    let frames = nodes.name.iter().zip(&nodes.depth).zip(&nodes.weight);
+    let frames = frames.filter(move |((_, depth), _)| **depth > 0 || !is_whole);
+    frames.map(|((name, _), weight)| (*name, *weight))
+}
+
+/// The kinds of frames by how much of a picture they fill, most first.
+fn kinds(profile: &WeightedTree, frames: impl Iterator<Item = (NameId, f64)>) -> Vec<Kind> {
+    let mut filled: FxHashMap<Kind, f64> = FxHashMap::default();
+    for (name, weight) in frames {
+        if let Some(name) = profile.shape.names.get(name) {
             *filled.entry(kind(name)).or_default() += weight;
         }
     }
     let mut kinds: Vec<(Kind, f64)> = filled.into_iter().collect();
-    kinds.sort_by(|(a, more), (b, less)| less.total_cmp(more).then_with(|| a.title.cmp(&b.title)));
+    kinds.sort_by(|(a, more), (b, less)| {
+        less.total_cmp(more).then_with(|| (&a.title, a.tone).cmp(&(&b.title, b.tone)))
+    });
     kinds.into_iter().map(|(kind, _)| kind).collect()
 }
 
-/// What the colours of a picture mean.
-pub(super) fn legend(profile: &WeightedTree, picture: &TreeView) -> Markup {
+/// What the colours of a flame graph mean.
+pub(crate) fn legend(profile: &WeightedTree, picture: &TreeView) -> Markup {
     if profile.total_against().is_some() {
         return html! {
             ul.legend aria-label="Colours" {
@@ -66,7 +75,17 @@ pub(super) fn legend(profile: &WeightedTree, picture: &TreeView) -> Markup {
             }
         };
     }
-    let kinds = kinds(profile, picture);
+    modules(profile, frames(picture))
+}
+
+/// Which modules the colours beside the names of a call tree stand for.
+pub(crate) fn of_tree(profile: &WeightedTree, picture: &TreeView) -> Markup {
+    modules(profile, frames(picture))
+}
+
+/// Which modules the colours beside these names stand for, those with the most weight first.
+pub(crate) fn modules(profile: &WeightedTree, names: impl Iterator<Item = (NameId, f64)>) -> Markup {
+    let kinds = kinds(profile, names);
     let others = kinds.len().saturating_sub(LISTED);
     html! {
         ul.legend aria-label="Colours" {
@@ -91,7 +110,8 @@ mod tests {
         let profile =
             WeightedTree::new(Arc::new(shape), &weigh(&recording, &Metric::Wall, &Filter::default()));
         let direction = Direction::Down;
-        let options = ViewOptions { direction, method: None, zoom: None, least_share: 0.0, most_nodes: 1_000 };
+        let options =
+            ViewOptions { direction, method: None, zoom: None, least_share: 0.0, most_nodes: 1_000 };
         let picture = view(&profile, &options);
         legend(&profile, &picture).into_string()
     }
