@@ -73,7 +73,9 @@ fn scale(lane: &Lane, span: Span) -> String {
         match lane.counts {
             "" => show(top, lane.unit),
             counts => {
-                format!("{} {}", show(top, lane.unit), if top == 1.0 { singular(counts) } else { counts })
+                let top = show(top, lane.unit);
+                let counts = if top == "1" { singular(counts) } else { counts };
+                format!("{top} {counts}")
             }
         }
     });

@@ -97,23 +97,34 @@ const VISIONS: [[[f64; 3]; 3]; 4] = [
     ],
 ];
 
+fn times(matrix: &[[f64; 3]; 3], from: [f64; 3]) -> [f64; 3] {
+    matrix.map(|row| row.iter().zip(from).map(|(part, amount)| part * amount).sum())
+}
+
 /// A colour in Oklab, in which equal distances look equally far apart.
-fn oklab([r, g, b]: [f64; 3]) -> [f64; 3] {
-    let l = (0.412_221_470_8 * r + 0.536_332_536_3 * g + 0.051_445_992_9 * b).cbrt();
-    let m = (0.211_903_498_2 * r + 0.680_699_545_1 * g + 0.107_396_956_6 * b).cbrt();
-    let s = (0.088_302_461_9 * r + 0.281_718_837_6 * g + 0.629_978_700_5 * b).cbrt();
-    [
-        0.210_454_255_3 * l + 0.793_617_785_0 * m - 0.004_072_046_8 * s,
-        1.977_998_495_1 * l - 2.428_592_205_0 * m + 0.450_593_709_9 * s,
-        0.025_904_037_1 * l + 0.782_771_766_2 * m - 0.808_675_766_0 * s,
-    ]
+fn oklab(amounts: [f64; 3]) -> [f64; 3] {
+    let cones = times(
+        &[
+            [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
+            [0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6],
+            [0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5],
+        ],
+        amounts,
+    );
+    times(
+        &[
+            [0.210_454_255_3, 0.793_617_785_0, -0.004_072_046_8],
+            [1.977_998_495_1, -2.428_592_205_0, 0.450_593_709_9],
+            [0.025_904_037_1, 0.782_771_766_2, -0.808_675_766_0],
+        ],
+        cones.map(f64::cbrt),
+    )
 }
 
 /// How far two colours are apart at least, in any vision.
 fn distance(a: &str, b: &str) -> f64 {
     let seen = |colour: &str, matrix: &[[f64; 3]; 3]| {
-        let from = light(colour);
-        oklab(matrix.map(|row| (0..3).map(|at| row[at] * from[at]).sum::<f64>().clamp(0.0, 1.0)))
+        oklab(times(matrix, light(colour)).map(|amount| amount.clamp(0.0, 1.0)))
     };
     let apart = |matrix: &[[f64; 3]; 3]| {
         let (a, b) = (seen(a, matrix), seen(b, matrix));
