@@ -11,7 +11,7 @@
  */
 
 import { address, counted, duration, element, isFile, isTyping, percent, weight } from "casebook/format";
-import { Graph, pattern, search } from "casebook/graph";
+import { Graph, legend, pattern, search } from "casebook/graph";
 import { escaped, openMenu, place } from "casebook/menu";
 import { Painter, ROW } from "casebook/paint";
 
@@ -127,6 +127,9 @@ export class Flame {
     for (const row of host.closest(".flame-and-top")?.querySelectorAll("[data-name]") ?? []) {
       if (row instanceof HTMLElement) this.rows.set(row.dataset["name"] ?? "", row);
     }
+    /** What the colours mean. A comparison has other colours, whose legend stays. */
+    const above = this.crumbs.previousElementSibling;
+    this.legend = above?.matches(".legend") && !host.hasAttribute("data-compared") ? above : null;
     this.listen();
     this.listenToRows();
     this.look(0);
@@ -321,6 +324,7 @@ export class Flame {
       this.scroll.scrollTop = 0;
     }
     this.showPath();
+    this.showLegend();
     this.showHidden();
     this.bar.whole.disabled = this.graph.path(top).length < 2;
     this.mark();
@@ -399,6 +403,15 @@ export class Flame {
       this.scroll.focus({ preventScroll: true });
     });
     return link;
+  }
+
+  showLegend() {
+    const { listed, others } = legend(this.graph, this.top);
+    const entries = listed.map(({ tone, title, of }) =>
+      element("li", {}, element("span", { class: `swatch ${tone}` }), of === "" ? title : `${title} (${of})`),
+    );
+    if (others > 0) entries.push(element("li", {}, `and ${counted(others, "other")}`));
+    this.legend?.replaceChildren(...entries);
   }
 
   showHidden() {

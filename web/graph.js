@@ -5,9 +5,12 @@
  */
 
 /** @typedef {import("./types.d.ts").FlameData} FlameData */
+/** @typedef {import("./types.d.ts").Kind} Kind */
 
 /** A search stops after so many milliseconds. */
 const PATIENCE_MS = 400;
+/** The most kinds of frames that a legend lists. */
+const LISTED = 6;
 /** Steps of the scale of differences, on each side. */
 export const STEPS = 5;
 
@@ -65,6 +68,11 @@ export class Graph {
   /** @param {number} node */
   id(node) {
     return this.data.nodes.id[node] ?? "";
+  }
+
+  /** The place of a node's kind in `kinds`. @param {number} node */
+  kind(node) {
+    return this.data.kind[this.data.nodes.name[node] ?? -1] ?? -1;
   }
 
   /**
@@ -165,6 +173,25 @@ export function search(graph, top, wanted, clock = () => 0) {
     }
   }
   return { nodes, weight: sum, isWhole };
+}
+
+/**
+ * The kinds of the frames below a node, by how much of the picture they fill, as in `crates/publish/views`.
+ *
+ * @param {Graph} graph
+ * @param {number} top its own frame counts too, unless it is the one above all
+ * @returns {{ listed: Kind[], others: number }}
+ */
+export function legend(graph, top) {
+  /** @type {Map<number, number>} */
+  const filled = new Map();
+  for (let node = top; node < (graph.end[top] ?? 0); node += 1) {
+    if (node === 0 && graph.data.path.length < 2) continue;
+    filled.set(graph.kind(node), (filled.get(graph.kind(node)) ?? 0) + graph.weight(node));
+  }
+  const order = [...filled].sort(([, less], [, more]) => more - less);
+  const kinds = order.map(([kind]) => graph.data.kinds[kind]).filter((kind) => kind !== undefined);
+  return { listed: kinds.slice(0, LISTED), others: Math.max(0, kinds.length - LISTED) };
 }
 
 /**

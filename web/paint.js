@@ -10,7 +10,6 @@ import { STEPS, step } from "casebook/graph";
 
 /** The height of a row in pixels: the same as in the SVG of the page. */
 export const ROW = 18;
-const OWNERS = ["user", "library", "framework", "dynamic", "unknown"];
 /** How many widths of texts are kept. */
 const WIDTHS = 20_000;
 
@@ -58,7 +57,7 @@ export class Painter {
    */
   rows(paper, scene, width, height) {
     const { graph, camera, scrolled } = scene;
-    const colours = coloursOf(this.host);
+    const colours = coloursOf(this.host, graph);
     const scale = width / (camera.to - camera.from || 1);
     const first = Math.max(0, Math.floor(camera.depth + scrolled / ROW));
     const last = first + Math.ceil(height / ROW) + 1;
@@ -87,9 +86,10 @@ export class Painter {
   frame(paper, scene, node, { x, y, w }, colours) {
     const { graph, focused, hovered, marked } = scene;
     const isPale = marked !== null && !marked.has(node);
-    const owner = graph.data.owners[graph.data.nodes.name[node] ?? -1] ?? 4;
+    const kind = graph.kind(node);
+    const { back, front } = look(graph, node, colours);
     paper.globalAlpha = isPale ? 0.3 : 1;
-    paper.fillStyle = colourOf(graph, node, owner, colours);
+    paper.fillStyle = back;
     paper.fillRect(x, y, w > 3 ? w - 1 : w, ROW - 1);
     paper.globalAlpha = 1;
     if (node === focused || node === hovered) {
@@ -98,8 +98,8 @@ export class Painter {
       paper.strokeRect(x + 1, y + 1, Math.max(w - 3, 1), ROW - 3);
     }
     if (w < 24) return;
-    paper.font = `${owner === 0 ? "600 " : ""}12px ${colours.font}`;
-    paper.fillStyle = isPale ? colours.text : colours.frameText;
+    paper.font = `${graph.data.kinds[kind]?.of === "your code" ? "600 " : ""}12px ${colours.font}`;
+    paper.fillStyle = isPale ? colours.text : front;
     const text = this.cut(paper, graph.shown(node), w - 8);
     if (text) paper.fillText(text, x + 4, y + ROW / 2);
   }
@@ -130,30 +130,33 @@ export class Painter {
 }
 
 /**
- * The colour of a frame: by whose code it is; in a comparison, by the change of its share.
+ * The colours of a frame and of its name: by the frame's module; in a comparison, by the change of its share.
  *
  * @param {Graph} graph
  * @param {number} node
- * @param {number} owner
  * @param {Colours} colours
  */
-function colourOf(graph, node, owner, colours) {
+function look(graph, node, colours) {
   const { nodes, total_against: other } = graph.data;
-  if (!nodes.against || other === null) return colours.owners[owner] ?? colours.text;
+  if (!nodes.against || other === null) return colours.kinds[graph.kind(node)] ?? colours.unknown;
   const at = step(graph.weight(node), nodes.against[node] ?? 0);
-  return colours.steps[STEPS + at] ?? colours.text;
+  return { back: colours.steps[STEPS + at] ?? colours.text, front: colours.diffText };
 }
 
 /** @typedef {ReturnType<typeof coloursOf>} Colours */
 
-/** The current colours of the style. @param {HTMLElement} host */
-function coloursOf(host) {
+/** The current colours of the style. @param {HTMLElement} host @param {Graph} graph */
+function coloursOf(host, graph) {
   const style = getComputedStyle(host);
   const of = (/** @type {string} */ name) => style.getPropertyValue(name).trim() || "gray";
   const steps = Array.from({ length: 2 * STEPS + 1 }, (_, at) => {
     const part = (Math.abs(at - STEPS) / STEPS) * 100;
     return `color-mix(in oklab, ${of(at < STEPS ? "--diff-less" : "--diff-more")} ${part}%, ${of("--diff-same")})`;
   });
-  const owners = OWNERS.map((owner) => of(`--frame-${owner}`));
-  return { owners, steps, text: of("--text"), frameText: of("--frame-text"), font: style.fontFamily };
+  const tone = (/** @type {string} */ name) => ({ back: of(`--frame-${name}`), front: of(`--frame-${name}-text`) });
+  const kinds = graph.data.kinds.map((kind) => tone(kind.tone));
+  return {
+    ...{ kinds, steps, unknown: tone("unknown") },
+    ...{ text: of("--text"), diffText: of("--diff-text"), font: style.fontFamily },
+  };
 }

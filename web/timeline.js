@@ -167,7 +167,7 @@ class Lanes {
 
   /** @param {PointerEvent} event @param {Bar} bar */
   drag(event, bar) {
-    const isLink = event.target instanceof Element && event.target.closest("a, button, summary, input") !== null;
+    const isLink = event.target instanceof Element && event.target.closest("a, button, summary, input, figcaption") !== null;
     if (event.button !== 0 || event.pointerType === "touch" || isLink || !this.isOnPlot(event)) return;
     const [began, x] = [this.at(event), event.clientX];
     const held = new AbortController();

@@ -17,8 +17,9 @@ export interface FlameData {
   path: { id: string; name: string }[];
   names: string[];
   shown_names: string[];
-  /** 0 the service's own code, 1 packages, 2 the framework, 3 generated at run time, 4 without a name. */
-  owners: number[];
+  /** The kind of each name, by its place in `kinds`. */
+  kind: number[];
+  kinds: Kind[];
   /** In pre-order and in columns; the first is the zoomed one. */
   nodes: {
     id: string[];
@@ -30,6 +31,15 @@ export interface FlameData {
     own: number[];
     against?: number[];
   };
+}
+
+/** What an entry of a flame graph's legend stands for: a module, or all of the runtime. */
+export interface Kind {
+  /** The class of its colour. */
+  tone: string;
+  title: string;
+  /** Whose module it is; empty if the title says so. */
+  of: string;
 }
 
 /** The visible part of a flame graph: start and end in units of `span`, and the first row. */

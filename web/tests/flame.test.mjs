@@ -277,7 +277,11 @@ test("names that look like markup stay names, and 20,000 nested frames work", as
   const deep = {
     ...{ unit: "samples", total: 1, total_against: null, rows: 1, unweighed: 0, hidden_nodes: 0, hidden_weight: 0 },
     ...{ zoom_missed: false, path: [{ id: "", name: "all" }], names: ["all", name], shown_names: ["all", name] },
-    ...{ owners: [4, 0], nodes },
+    ...{ kind: [0, 1], nodes },
+    kinds: [
+      { tone: "unknown", title: "no name", of: "" },
+      { tone: "user-0", title: "Shop", of: "your code" },
+    ],
   };
   const answer = (/** @type {string} */ json) => {
     window.fetch = () => Promise.resolve(new Response(json));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Graph, pattern, search, step } from "casebook/graph";
+import { Graph, legend, pattern, search, step } from "casebook/graph";
 import { escaped } from "casebook/menu";
 import { candidates, tablesIn, words } from "casebook/sql";
 import { csv, field, order } from "casebook/table";
@@ -30,7 +30,12 @@ function shop() {
     path: [{ id: "", name: "all" }],
     names: ["all", "Shop!pay", "B!wait", "Shop!ship"],
     shown_names: ["all", "pay", "wait", "ship"],
-    owners: [4, 0, 2, 0],
+    kind: [0, 1, 2, 1],
+    kinds: [
+      { tone: "unknown", title: "no name", of: "" },
+      { tone: "user-1", title: "Shop", of: "your code" },
+      { tone: "framework", title: "the runtime", of: "" },
+    ],
     nodes: {
       id: ["", "a", "b", "c", "d", "e", "f"],
       name: [0, 1, 1, 2, 2, 3, 2],
@@ -54,6 +59,21 @@ test("nodes in pre-order make a tree", () => {
   );
   assert.equal(graph.height(0), 4);
   assert.equal(graph.height(5), 2);
+});
+
+test("the legend lists the modules of what is shown, most first", () => {
+  const of = (/** @type {number} */ top) => legend(shop(), top).listed.map(({ title }) => title);
+  // The frame above all stands for no module.
+  assert.deepEqual(of(0), ["Shop", "the runtime"]);
+  assert.deepEqual(of(3), ["the runtime"]);
+  const { data } = shop();
+  const many = new Graph({
+    ...data,
+    kind: data.names.map((_, at) => at),
+    kinds: data.names.map((title) => ({ tone: "user-0", title, of: "your code" })),
+    names: data.names,
+  });
+  assert.deepEqual(legend(many, 0).others, 0);
 });
 
 test("a place of a row is in one node or in none", () => {

@@ -57,6 +57,31 @@ test("all plots have the same extent", async () => {
   await page.close();
 });
 
+test("every lane shows its scale and what it is, also without script and on a phone", async () => {
+  const page = await visit.open("/", { width: 400, script: false });
+  const lanes = await page.$$eval(".timebar > .lanes .lane", (all) =>
+    all.map((lane) => {
+      const of = (/** @type {string} */ name) => [...lane.querySelectorAll(name)];
+      const shown = [...of(".lane-scale span"), ...of(".lane-about")];
+      const sizes = shown.map((text) => text.getBoundingClientRect());
+      const plot = lane.querySelector(".lane-plot")?.getBoundingClientRect().left ?? 0;
+      return {
+        texts: shown.map((text) => text.textContent ?? ""),
+        isSeen: sizes.every(({ left, right, height }) => left >= 0 && right <= innerWidth && height >= 9),
+        isBesidePlot: sizes.slice(0, 2).every(({ right }) => right <= plot),
+      };
+    }),
+  );
+  assert.ok(lanes.length > 3);
+  for (const { texts, isSeen, isBesidePlot } of lanes) {
+    assert.match(texts[0] ?? "", /^[\d.,]+ ?\D/);
+    assert.equal(texts[1], "0");
+    assert.ok((texts[2] ?? "").length > 10);
+    assert.ok(isSeen && isBesidePlot, texts.join(", "));
+  }
+  await page.close();
+});
+
 test("the pointer tells the time", async () => {
   const page = await visit.open("/");
   const { x, y, width, from, to } = await plot(page);

@@ -6,6 +6,7 @@ use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
 use runtime::{HandlerNames, Owner, Plumbing, StackIndex};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// A node of a shape.
 pub(crate) type NodeId = Id<ShapedTree>;
@@ -109,6 +110,8 @@ pub struct Name {
     pub full: String,
     /// For pictures: `Type.Method`, `Type.Method (async)` for what an async method runs, or `handler of GET /orders/{id}`.
     pub short: String,
+    /// The module of the first frame that has it; empty without one.
+    pub module: Arc<str>,
     /// Whose code it is.
     pub class: NameClass,
     /// Whether it does not say what ran, so that it counts for its caller.
@@ -431,12 +434,15 @@ impl FrameNames {
         let special = |text: &str| Name {
             full: text.into(),
             short: text.into(),
+            module: Arc::default(),
             class: NameClass::Unknown,
             stands_in: false,
             is_handler: false,
         };
         let mut names = ById::from(vec![special(ALL), special(NO_STACK)]);
         let mut known: FxHashMap<String, NameId> = FxHashMap::default();
+        // Many names share a module.
+        let mut modules: FxHashMap<Sym, Arc<str>> = FxHashMap::default();
         let frames = &recording.frames;
         let (mut of_frame, mut classes) = (ByFrame::default(), ByFrame::default());
         let mut of_routes: FxHashMap<&str, NameId> = FxHashMap::default();
@@ -457,7 +463,8 @@ impl FrameNames {
             let handled = handlers.of(frame).filter(|_| by_method);
             let of_route = handled.and_then(|route| of_routes.get(route).copied());
             if let Some(name) = of_route {
-                alias(&mut names, &mut aliases, name, Method { full, class });
+                let module = text(&frames.module);
+                alias(&mut names, &mut aliases, name, Method { full, module, class });
                 of_frame.push(Some(name));
                 continue;
             }
@@ -471,10 +478,14 @@ impl FrameNames {
                     _ => full.clone(),
                 };
                 let stands_in = by_method && index.stands_in(frame);
+                let is_made = class == NameClass::Dynamic && handled.is_some();
+                let module = frames.module.get(frame).copied().filter(|_| !is_made).unwrap_or(Sym::NONE);
+                let module = modules.entry(module).or_insert_with(|| recording.strings.text(module).into());
+                let module = Arc::clone(module);
                 // A handler is the service's own, even where it is compiled into what calls it.
                 let class = if handled.is_some() { NameClass::User } else { class };
                 let is_handler = handled.is_some();
-                names.push(Name { full: full.clone(), short, class, stands_in, is_handler })
+                names.push(Name { full: full.clone(), short, module, class, stands_in, is_handler })
             });
             if let Some(route) = handled {
                 of_routes.insert(route, name);
@@ -489,6 +500,7 @@ impl FrameNames {
 #[derive(Debug, Clone, Copy)]
 struct Method<'a> {
     full: &'a str,
+    module: &'a str,
     class: NameClass,
 }
 
@@ -503,6 +515,7 @@ fn alias(
     let mut other = method.full.to_owned();
     if method.class != NameClass::Dynamic && name.full.contains(MADE_AT_RUN_TIME) {
         std::mem::swap(&mut name.full, &mut other);
+        name.module = method.module.into();
     }
     aliases.entry(other).or_insert(of);
 }

@@ -11,6 +11,8 @@ pub struct Lane {
     pub title: &'static str,
     /// The unit of its values. Empty for plain numbers.
     pub unit: &'static str,
+    /// What plain numbers count: `threads`. Empty if the unit says enough.
+    pub counts: &'static str,
     /// What it shows, in a sentence.
     pub about: &'static str,
     /// The table that its values come from.
@@ -21,6 +23,8 @@ pub struct Lane {
     pub observed: Vec<f64>,
     /// Its values.
     pub shape: LaneValues,
+    /// The level that cannot be exceeded, such as all CPU cores. `None` if there is no such level.
+    pub full: Option<f64>,
     /// The second with the most rows, if the values are a rate of rows. The rate of a short piece is misleading: 16 exceptions
     /// within a millisecond are not 16,000 per second.
     pub busiest_second: Option<Busiest>,

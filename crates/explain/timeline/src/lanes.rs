@@ -31,6 +31,7 @@ pub(crate) struct Subject {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) unit: &'static str,
+    pub(crate) counts: &'static str,
     pub(crate) about: &'static str,
     pub(crate) table: &'static str,
     pub(crate) metric: Option<&'static str>,
@@ -39,10 +40,24 @@ pub(crate) struct Subject {
 impl Subject {
     /// The lane with these values. `None` without any value.
     pub(crate) fn lane(self, shape: LaneValues, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
-        let Self { id, title, unit, about, table, metric } = self;
+        let Self { id, title, unit, counts, about, table, metric } = self;
         let left_out = whole(left_out);
         let busiest_second = None;
-        let lane = Lane { id, title, unit, about, table, metric, observed, shape, busiest_second, left_out };
+        let full = None;
+        let lane = Lane {
+            id,
+            title,
+            unit,
+            counts,
+            about,
+            table,
+            metric,
+            observed,
+            shape,
+            full,
+            busiest_second,
+            left_out,
+        };
         lane.has_values().then_some(lane)
     }
 

@@ -1,101 +1,175 @@
-//! Tests of the colours in `charts.css`: contrast, and equal sets of variables in all themes.
+//! The one map from meaning to colour, for lanes, charts, tables and flame graphs.
+//!
+//! ```text
+//! lane and layer ─┐
+//! part, tab ──────┼─► class (`c-lock`) ─┐
+//! kind of pause ──┘                     ├─► the style's variables, a value for light and one for dark (values.rs)
+//! owner and module ─► tone (`user-2`) ──┘
+//! ```
+//!
+//! Whatever has the same meaning has the same class everywhere, and a class has one colour in each theme. The style is
+//! made from the map, so no other file has the value of a colour. Tests hold the contrasts of WCAG 2.2 (level AA), and
+//! that the colours of one picture differ for readers with any colour vision.
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+mod values;
 
-const CSS: &str = include_str!("charts.css");
+use stacks::NameClass;
+use values::{BASE, MEANINGS, TONES, Theme, Tone};
 
-type Theme = BTreeMap<&'static str, &'static str>;
+/// The tones of a service's own modules. They are warm.
+const OWN: [&str; 5] = ["user-0", "user-1", "user-2", "user-3", "user-4"];
+/// The tones of packages. They are cool.
+const PACKAGES: [&str; 4] = ["library-0", "library-1", "library-2", "library-3"];
 
-/// The variables of the light theme, of dark by the system's setting, and of dark by the reader's choice.
-fn themes() -> [Theme; 3] {
-    let blocks: Vec<Theme> = CSS
-        .split('}')
-        .filter(|block| block.contains("color-scheme:"))
-        .map(|block| {
-            let body = block.rsplit('{').next().unwrap_or_default();
-            body.split(';')
-                .filter_map(|line| line.split_once(':'))
-                .map(|(name, of)| (name.trim(), of.trim()))
-                .collect()
-        })
-        .collect();
-    blocks.try_into().expect("three themes")
+/// The lanes with one meaning, whatever their layer.
+const LANES: [(&str, &str); 11] = [
+    ("cores", "c-running"),
+    ("locks", "c-lock"),
+    ("lock-waits", "c-lock"),
+    ("workers", "c-pool"),
+    ("queue", "c-waiting"),
+    ("resident", "c-host"),
+    ("allocation", "c-allocation"),
+    ("requests", "c-requests"),
+    ("in-flight", "c-requests"),
+    ("exceptions", "c-error"),
+    ("jit", "c-jit"),
+];
+
+/// The layers of lanes. They mean the same in every lane.
+const LAYERS: [(&str, &str); 24] = [
+    ("your code", "c-running"),
+    ("other code", "c-running-other"),
+    ("work", "c-waiting"),
+    ("input", "c-io"),
+    ("signals", "c-signal"),
+    ("sleep", "c-sleep"),
+    ("tasks", "c-task"),
+    ("locks", "c-lock"),
+    ("gen 0", "c-gen0"),
+    ("gen 1", "c-gen1"),
+    ("gen 2", "c-gen2"),
+    ("large objects", "c-large"),
+    ("pinned", "c-pinned"),
+    ("Heap", "c-gc"),
+    ("p50", "c-requests"),
+    ("p99", "c-requests-slow"),
+    ("p99 of the slowest route", "c-requests-slow"),
+    ("Critical", "c-fatal"),
+    ("Error", "c-error"),
+    ("Warning", "c-notice"),
+    ("Information", "c-information"),
+    ("Debug", "c-debug"),
+    ("Trace", "c-trace"),
+    ("other", "c-other"),
+];
+
+/// The kinds of pauses: the kind, its class, and what people call it, in the order of keys.
+pub(crate) const PAUSES: [(&str, &str, &str); 6] = [
+    ("gen0", "c-gen0", "gen 0"),
+    ("gen1", "c-gen1", "gen 1"),
+    ("gen2", "c-gen2", "gen 2"),
+    ("background", "c-background", "gen 2, background"),
+    ("gc", "c-pause", "of unknown kind"),
+    ("other", "c-pause", "other"),
+];
+
+/// The parts of an explanation and the tabs of a page, by the last word of their address.
+const SUBJECTS: [(&str, &str); 17] = [
+    ("requests", "c-requests"),
+    ("cpu", "c-running"),
+    ("stacks", "c-running"),
+    ("threadpool", "c-pool"),
+    ("threads", "c-pool"),
+    ("contention", "c-lock"),
+    ("locks", "c-lock"),
+    ("waits", "c-waiting"),
+    ("gc", "c-gc"),
+    ("allocation", "c-allocation"),
+    ("allocations", "c-allocation"),
+    ("exceptions", "c-error"),
+    ("jit", "c-jit"),
+    ("database", "c-database"),
+    ("spans", "c-calls"),
+    ("logs", "c-information"),
+    ("host", "c-host"),
+];
+
+fn found(list: &[(&str, &'static str)], wanted: &str) -> Option<&'static str> {
+    list.iter().find(|(name, _)| *name == wanted).map(|(_, class)| *class)
 }
 
-/// Relative luminance, as WCAG 2.2 defines it.
-fn luminance(colour: &str) -> f64 {
-    let part = |at: usize| {
-        let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
-        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    };
-    0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+/// The class of a lane's layer.
+pub(crate) fn of_layer(lane: &str, layer: &str) -> &'static str {
+    found(&LANES, lane).or_else(|| found(&LAYERS, layer)).unwrap_or("c-other")
 }
 
-fn contrast(a: &str, b: &str) -> f64 {
-    let (a, b) = (luminance(a), luminance(b));
-    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+/// The class of a kind of pause.
+pub(crate) fn of_pause(kind: &str) -> &'static str {
+    PAUSES.iter().find(|(of, ..)| *of == kind).map_or("c-pause", |(_, class, _)| class)
 }
 
-fn check(fronts: &[&str], backs: &[&str], least: f64) {
-    for theme in themes() {
-        for front in fronts {
-            for back in backs {
-                let (a, b) = (theme[front], theme[back]);
-                assert!(contrast(a, b) >= least, "{front} {a} on {back} {b}: {:.2}", contrast(a, b));
-            }
-        }
+/// The class of what a part of an explanation or a tab is about: of `gc`, or of `/gc`. `None` if it has no colour of its own.
+pub fn of_subject(name: &str) -> Option<&'static str> {
+    found(&SUBJECTS, name.trim_start_matches('/'))
+}
+
+/// The tone of frames by whose code they are and by their module. Your own modules have warm hues and packages cool ones;
+/// the runtime is one quiet grey. The tone is a function of the module's name, so it is the same in every picture.
+pub fn tone(class: NameClass, module: &str) -> &'static str {
+    match class {
+        NameClass::User => by_name(&OWN, module),
+        NameClass::Library => by_name(&PACKAGES, module),
+        NameClass::Framework => "framework",
+        NameClass::Dynamic => "dynamic",
+        NameClass::Unknown => "unknown",
     }
 }
 
-#[test]
-fn texts_are_readable_on_both_surfaces() {
-    let texts = ["--text", "--text-quiet", "--accent", "--good", "--note", "--warning", "--critical"];
-    check(&texts, &["--surface", "--surface-2"], 4.5);
+/// One of several tones, by the FNV-1a hash of a name. Case does not matter, as in names of files.
+fn by_name(tones: &[&'static str], name: &str) -> &'static str {
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    });
+    // The lowest bits of this hash depend on few of the name's.
+    let mixed = hash ^ (hash >> 16);
+    tones.get(mixed as usize % tones.len().max(1)).copied().unwrap_or("unknown")
 }
 
-#[test]
-fn names_are_readable_on_frames_of_any_colour() {
-    let frames = [
-        "--frame-user",
-        "--frame-library",
-        "--frame-framework",
-        "--frame-dynamic",
-        "--frame-unknown",
-        "--diff-less",
-        "--diff-same",
-        "--diff-more",
-    ];
-    check(&["--frame-text"], &frames, 4.5);
-    check(&frames, &["--surface"], 3.0);
+/// The style of pictures: the colours of both themes, a rule for each class and tone, and `charts.css`.
+pub fn style() -> String {
+    let light = variables(Theme::Light);
+    let dark = variables(Theme::Dark);
+    let mut out = format!(
+        ":root {{\n{light}}}\n@media (prefers-color-scheme: dark) {{\n:root:not([data-theme=\"light\"]) {{\n{dark}}}\n}}\n\
+         :root[data-theme=\"dark\"] {{\n{dark}}}\n"
+    );
+    for (name, ..) in MEANINGS {
+        out.extend([format!(".c-{name} {{ --of: var(--c-{name}); }}\n")]);
+    }
+    for Tone { name, .. } in TONES {
+        out.extend([format!(".{name} {{ --of: var(--frame-{name}); --on: var(--frame-{name}-text); }}\n")]);
+    }
+    out.push_str(include_str!("charts.css"));
+    out
 }
 
-#[test]
-fn shapes_stand_out_from_both_surfaces() {
-    let shapes = [
-        "--line",
-        "--series-0",
-        "--series-1",
-        "--series-2",
-        "--series-3",
-        "--series-4",
-        "--series-5",
-        "--series-6",
-    ];
-    check(&shapes, &["--surface", "--surface-2"], 3.0);
-}
-
-#[test]
-fn both_dark_themes_are_equal() {
-    let [light, wished, chosen] = themes();
-    assert_eq!(wished, chosen);
-    assert!(light.keys().eq(chosen.keys()));
-}
-
-#[test]
-fn every_variable_that_is_used_is_there() {
-    let [light, ..] = themes();
-    let used = CSS.split("var(").skip(1).filter_map(|rest| rest.split(')').next());
-    let missing: Vec<&str> =
-        used.filter(|name| !light.contains_key(name) && *name != "--lane-caption").collect();
-    assert_eq!(missing, [""; 0]);
+/// The variables of a theme.
+fn variables(theme: Theme) -> String {
+    let mut out = format!("  color-scheme: {};\n", theme.name());
+    let mut add = |name: String, value: &str| out.extend([format!("  --{name}: {value};\n")]);
+    for (name, light, dark) in BASE {
+        add(name.to_owned(), theme.of(light, dark));
+    }
+    for (name, light, dark) in MEANINGS {
+        add(format!("c-{name}"), theme.of(light, dark));
+    }
+    for Tone { name, light, dark } in TONES {
+        let (back, front) = theme.of(light, dark);
+        add(format!("frame-{name}"), back);
+        add(format!("frame-{name}-text"), front);
+    }
+    out
 }

@@ -3,6 +3,7 @@
 //! Positions and widths of frames are in percent and heights in pixels, so that a picture fits any width and its
 //! letters keep their size. Each frame is an `svg` of its own, which clips text that is too long for it.
 
+use crate::colours::tone;
 use crate::escape::{clipped, escape};
 use crate::number::{coordinate, percent, share};
 use base::number::count;
@@ -59,7 +60,10 @@ struct Frame<'a> {
     id: &'a str,
     full: &'a str,
     short: &'a str,
+    /// Whose code it is.
     class: &'static str,
+    /// Its colour.
+    tone: &'static str,
     depth: u64,
     start: f64,
     width: f64,
@@ -68,8 +72,8 @@ struct Frame<'a> {
     against: Option<f64>,
 }
 
-/// Draws the nodes of a view. In a comparison the colours show how the weight of each node changed, against the other
-/// recording's scaled weight.
+/// Draws the nodes of a view. Colours say which module a frame is from. In a comparison they show how the weight of each node
+/// changed, against the other recording's scaled weight.
 pub fn flame(profile: &WeightedTree, view: &TreeView, options: &FlameOptions<'_>) -> Flame {
     let (mut frames, mut drawn, mut left_out, mut deepest) = (String::new(), 0usize, 0u64, 0u64);
     for at in 0..view.nodes.id.len() {
@@ -106,15 +110,16 @@ fn frame<'a>(profile: &'a WeightedTree, view: &'a TreeView, at: usize) -> Option
     // All columns of the nodes are equally long; `against` is empty without a comparison.
     let weight = nodes.weight.get(at).copied().unwrap_or(0.0);
     let against = view.total_against.map(|_| nodes.against.get(at).copied().unwrap_or(0.0));
-    let class = match against {
+    let tone = match against {
         Some(against) => changed(weight, against),
-        None => name.class.name(),
+        None => tone(name.class, &name.module),
     };
     Some(Frame {
         id: nodes.id.get(at)?,
         full: &name.full,
         short: &name.short,
-        class,
+        class: name.class.name(),
+        tone,
         depth,
         start,
         width,
@@ -152,7 +157,7 @@ fn draw(out: &mut String, view: &TreeView, frame: &Frame<'_>, options: &FlameOpt
     let (x, y) = (coordinate(frame.start * 100.0, 4), frame.depth * ROW);
     let part = coordinate(frame.width * 100.0, 4);
     out.extend([
-        format!("<{element} class=\"frame {}{thin}\"{href}><title>", frame.class),
+        format!("<{element} class=\"frame {} {}{thin}\"{href}><title>", frame.class, frame.tone),
         escape(&tooltip(view, frame, options.unit)),
         format!("</title><svg x=\"{x}%\" y=\"{y}\" width=\"{part}%\" height=\"{FRAME}\">"),
         String::from("<rect width=\"100%\" height=\"100%\"/>"),
@@ -289,7 +294,7 @@ mod tests {
             attribute(&format!("a {}", &before[before.rfind("class=").unwrap()..]), "class")
         };
         let classes = ["A!same", "A!more", "A!new", "A!gone"].map(class_of);
-        assert_eq!(classes, ["frame d-2", "frame d0", "frame d5", "frame d-5"]);
+        assert_eq!(classes, ["d-2", "d0", "d5", "d-5"].map(|step| format!("frame user {step}")));
         assert!(svg.contains("\nin the other recording 10 samples (50.0 %)</title>"));
     }
 

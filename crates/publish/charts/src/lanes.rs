@@ -1,18 +1,22 @@
 //! Lanes over time, one below the other, all with the same extent and one axis.
 //!
 //! ```text
-//! Lane ─┬─► caption: title, figures, key of layers      text, beside the plot
-//!       ├─► plot: an svg that is stretched to its room  only shapes, no text
+//! Lane ─┬─► caption: title, what it is, figures, key      text above the plot
+//!       ├─► scale: 0 and the value at the upper edge      text at the plot's left edge
+//!       ├─► plot: an svg that is stretched to its room    only shapes, no text
 //!       └─► the same in words, for screen readers
 //! ```
 //!
 //! Plots are linear in time, so script computes the time of a position from `data-from-ns` and `data-to-ns` of the
 //! block.
+//!
+//! A time when nothing was recorded is hatched, and so differs from a value of 0, which is a line at the bottom.
 
 mod plot;
 
 pub use plot::LaneOptions;
 
+use crate::colours::{PAUSES, of_layer};
 use crate::escape::escape;
 use crate::number::{coordinate, percent, share};
 use base::number::{count, real, real_u64};
@@ -36,7 +40,7 @@ pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
         let id = if options.is_main { format!(" id=\"lane-{}\"", escape(lane.id)) } else { String::new() };
         out.extend([figure(lane, span, &plot, &ticks, Extra { id: &id, which: "" })]);
     }
-    out.extend([axis(span, &ticks, lanes.iter().any(has_gaps)), String::from("</div>")]);
+    out.extend([axis(span, &ticks, lanes.iter().any(plot::has_gaps)), String::from("</div>")]);
     out
 }
 
@@ -85,7 +89,7 @@ pub fn lane_pairs(pairs: &[[LaneSide<'_>; 2]], options: &LaneOptions) -> String 
     if drawn.is_empty() {
         return drawn;
     }
-    let has_gaps = sides().filter_map(|side| side.lane).any(has_gaps);
+    let has_gaps = sides().filter_map(|side| side.lane).any(plot::has_gaps);
     format!("<div class=\"lanes pairs\">{drawn}{}</div>", axis(axis_span, &ticks, has_gaps))
 }
 
@@ -132,10 +136,6 @@ fn nothing(title: &str, which: &str) -> String {
     )
 }
 
-fn has_gaps(lane: &Lane) -> bool {
-    lane.observed.iter().any(|share| *share <= 0.0)
-}
-
 /// Markup that is not of the lane itself.
 #[derive(Debug, Clone, Copy)]
 struct Extra<'a> {
@@ -148,28 +148,68 @@ struct Extra<'a> {
 fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], extra: Extra<'_>) -> String {
     let name = escape(lane.id);
     let Extra { id, which } = extra;
+    let gaps = if plot::has_gaps(lane) { " gaps" } else { "" };
     format!(
-        "<figure class=\"lane\"{id} data-lane=\"{name}\">\
-         <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> {which}<span class=\"lane-figures\">{}</span>{}\
-         <span class=\"visually-hidden\">{}</span></figcaption><div class=\"lane-room\">{}</div></figure>",
-        escape(&about(lane)),
+        "<figure class=\"lane{gaps}\"{id} data-lane=\"{name}\">\
+         <figcaption><span class=\"lane-title\">{}</span> {which}<span class=\"lane-figures\">{}</span> \
+         <span class=\"lane-about\">{}</span>{}<span class=\"visually-hidden\">{}</span></figcaption>\
+         {}<div class=\"lane-room\">{}</div></figure>",
         escape(lane.title),
         escape(&figures(lane, span)),
+        escape(&about(lane)),
         key(lane),
         escape(&spoken(lane)),
+        scale(lane, span, plot.top()),
         plot.svg(ticks),
     )
 }
 
-/// What the lane shows, and how much is not drawn.
+/// The ends of a lane's scale, in its unit. `top` is the value at the upper edge.
+fn scale(lane: &Lane, span: Span, top: Option<f64>) -> String {
+    let top = top.map_or_else(String::new, |top| {
+        // As a rate, the busiest piece would contradict the busiest second: "132/s" of 2 exceptions.
+        if lane.busiest_second.is_some() {
+            let piece_ns = real(span.len_ns()) / count(lane.observed.len().max(1));
+            return format!("{} in {}", short((top * piece_ns / 1e9).round()), duration(piece_ns / 1e6));
+        }
+        match lane.counts {
+            "" => show(top, lane.unit),
+            counts => {
+                let top = show(top, lane.unit);
+                let counts = if top == "1" { singular(counts) } else { counts };
+                format!("{top} {counts}")
+            }
+        }
+    });
+    format!(
+        "<div class=\"lane-scale\" aria-hidden=\"true\"><span>{}</span><span>0</span></div>",
+        escape(&top)
+    )
+}
+
+/// One of what is counted.
+fn singular(counts: &str) -> &str {
+    counts.strip_suffix('s').unwrap_or(counts)
+}
+
+/// What the lane shows, what a full one means, and how much is not drawn.
 fn about(lane: &Lane) -> String {
+    let full = match plot::top(lane) {
+        Some((full, true)) if lane.counts.is_empty() => format!("; a full lane is {}", show(full, lane.unit)),
+        Some((full, true)) => format!("; a full lane is all {} {}", short(full), lane.counts),
+        _ => String::new(),
+    };
     let left_out = short(real_u64(lane.left_out));
     let not_drawn = match &lane.shape {
         _ if lane.left_out == 0 => String::new(),
         LaneValues::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
         LaneValues::Area { .. } | LaneValues::Marks(_) => format!(" {left_out} rows are left out."),
     };
-    format!("{}.{not_drawn}", lane.about)
+    if not_drawn.is_empty() {
+        format!("{}{full}", lane.about)
+    } else {
+        format!("{}{full}.{not_drawn}", lane.about)
+    }
 }
 
 /// The figures of a caption: the mean or the number, and the maximum.
@@ -218,31 +258,30 @@ fn figures(lane: &Lane, span: Span) -> String {
 fn key(lane: &Lane) -> String {
     let entries: Vec<(&str, &str)> = match &lane.shape {
         LaneValues::Area { layers, .. } => {
-            (0..).zip(layers).map(|(at, layer)| (plot::series(at, layer.name), layer.name)).collect()
+            layers.iter().map(|layer| (of_layer(lane.id, layer.name), layer.name)).collect()
         }
         LaneValues::Spans(spans) => {
             let has = |class: &str| spans.iter().any(|of| of.class == class);
-            let shown = plot::CLASSES.iter().filter(|of| has(of.class));
-            shown.map(|of| (of.series, of.title)).collect()
+            PAUSES.iter().filter(|(kind, ..)| has(kind)).map(|(_, class, title)| (*class, *title)).collect()
         }
         LaneValues::Marks(_) => Vec::new(),
     };
     if entries.len() < 2 {
         return String::new();
     }
-    let entry = |(series, name): &(&str, &str)| {
-        format!("<span><span class=\"swatch {series}\"></span>{}</span>", escape(name))
+    let entry = |(class, name): &(&str, &str)| {
+        format!("<span><span class=\"swatch {class}\"></span>{}</span>", escape(name))
     };
     format!("<span class=\"lane-key\">{}</span>", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
 }
 
 /// What the picture shows besides its caption, for screen readers.
 fn spoken(lane: &Lane) -> String {
-    let mut text = about(lane);
+    let mut text = String::new();
     if let (LaneValues::Area { .. }, Some(last)) = (&lane.shape, lane.last()) {
         text.extend([format!(" At the end {}.", show(last, lane.unit))]);
     }
-    let unseen = lane.observed.iter().filter(|share| **share <= 0.0).count();
+    let unseen = lane.observed.iter().filter(|share| plot::is_gap(**share)).count();
     if unseen > 0 {
         let part = share(count(unseen), count(lane.observed.len()));
         text.extend([format!(" In {} of the time shown it was not observed.", percent(part))]);
@@ -266,10 +305,12 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
             escape(&tick.label)
         )]);
     }
-    let note = if has_gaps { "Dashes: not observed" } else { "" };
+    let note =
+        "<p class=\"lane-note\"><span class=\"swatch gap\"></span>nothing was recorded, which is not 0</p>";
+    let note = if has_gaps { note } else { "" };
     format!(
-        "<div class=\"lane-foot\"><span class=\"lane-note\">{note}</span>\
-         <svg class=\"lane-axis\" width=\"100%\" height=\"18\" aria-hidden=\"true\">{marks}</svg></div>"
+        "<div class=\"lane-foot\"><svg class=\"lane-axis\" width=\"100%\" height=\"18\" aria-hidden=\"true\">{marks}</svg></div>\
+         {note}"
     )
 }
 
@@ -277,23 +318,25 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
 mod tests {
     use super::*;
     use crate::testing::{attribute, elements};
-    use timeline::Stretch;
+    use timeline::{Busiest, Stretch};
 
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
     const OPTIONS: LaneOptions =
         LaneOptions { width: 100, height: 11, marked: None, is_main: true, most: None, axis: None };
 
     fn lane(shape: LaneValues, observed: Vec<f64>) -> Lane {
-        let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
+        let (id, title, unit, counts, about, table) = ("x", "Title", "ms", "", "What it shows", "samples");
         Lane {
             id,
             title,
             unit,
+            counts,
             about,
             table,
             metric: Some("wall"),
             observed,
             shape,
+            full: None,
             busiest_second: None,
             left_out: 0,
         }
@@ -301,7 +344,7 @@ mod tests {
 
     fn area(layers: &[&[Option<f64>]], stacked: bool) -> Lane {
         let pieces = layers.first().map_or(0, |values| values.len());
-        let names = ["first", "second", "third"];
+        let names = ["gen 0", "gen 1", "gen 2"];
         let layers = names.iter().zip(layers).map(|(name, values)| Layer { name, values: values.to_vec() });
         lane(LaneValues::Area { stacked, layers: layers.collect() }, vec![1.0; pieces])
     }
@@ -335,14 +378,14 @@ mod tests {
     fn an_area_has_a_step_for_each_piece_and_a_gap_where_there_is_no_value() {
         let lane = area(&[&[Some(0.0), Some(10.0), Some(10.0), None, Some(5.0)]], false);
         let path = "M0 11V11H20V1H60V11ZM80 11V6H100V11Z";
-        assert_eq!(paths(&lane), [("series s0".to_owned(), path.to_owned())]);
+        assert_eq!(paths(&lane), [("series c-gen0".to_owned(), path.to_owned())]);
     }
 
     #[test]
     fn stacked_layers_are_drawn_as_sums_from_the_highest_down() {
         let lane = area(&[&[Some(2.0), None], &[Some(3.0), Some(5.0)]], true);
         let drawn = paths(&lane);
-        let expected = [("series s1", "M0 11V1H100V11Z"), ("series s0", "M0 11V7H50V11Z")];
+        let expected = [("series c-gen1", "M0 11V1H100V11Z"), ("series c-gen0", "M0 11V7H50V11Z")];
         assert_eq!(drawn, expected.map(|(class, path)| (class.to_owned(), path.to_owned())));
     }
 
@@ -356,23 +399,27 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_observed_is_a_stretch_of_its_own() {
+    fn what_was_not_observed_is_left_out_of_the_ground_and_has_a_legend() {
         let lane = Lane {
             observed: vec![0.0, 0.0, 1.0, 0.0, 0.5],
             ..area(&[&[None, None, Some(1.0), None, None]], false)
         };
-        let gaps = drawn(&lane, "gap");
-        let places = gaps.iter().filter(|tag| tag.starts_with("rect"));
+        let seen = drawn(&lane, "seen");
+        let places = seen.iter().filter(|tag| tag.starts_with("rect"));
         let places = places.map(|tag| (attribute(tag, "x"), attribute(tag, "width")));
-        let expected = [("0", "40"), ("60", "20")].map(|(x, width)| (x.to_owned(), width.to_owned()));
+        let expected = [("40", "20"), ("80", "20")].map(|(x, width)| (x.to_owned(), width.to_owned()));
         assert_eq!(places.collect::<Vec<_>>(), expected);
-        assert!(lanes(&[lane], SPAN, &OPTIONS).contains("In 60.0 % of the time shown it was not observed."));
+        let markup = lanes(std::slice::from_ref(&lane), SPAN, &OPTIONS);
+        assert!(markup.contains("In 60.0 % of the time shown it was not observed."));
+        assert!(markup.contains("swatch gap"));
+        let whole = Lane { observed: vec![1.0; 5], ..lane };
+        assert!(!lanes(&[whole], SPAN, &OPTIONS).contains("swatch gap"));
     }
 
     #[test]
     fn a_stretch_is_as_wide_as_it_is_long_and_at_least_a_column() {
         let lane = stretches(&[(100, 200, "gen2"), (505, 1, "gen0")]);
-        let expected = [["series s1", "10", "1", "20", "10"], ["series s0", "50", "9", "1", "2"]];
+        let expected = [["series c-gen2", "10", "1", "20", "10"], ["series c-gen0", "50", "9", "1", "2"]];
         assert_eq!(bars(&lane), expected.map(|bar| bar.map(str::to_owned)));
     }
 
@@ -389,7 +436,10 @@ mod tests {
     #[test]
     fn of_stretches_over_each_other_the_longest_is_seen() {
         let lane = stretches(&[(0, 1_000, "background"), (300, 100, "gen0"), (i64::MIN, i64::MAX, "gen1")]);
-        assert_eq!(bars(&lane).iter().map(|bar| bar[0].as_str()).collect::<Vec<_>>(), ["series s2"]);
+        assert_eq!(
+            bars(&lane).iter().map(|bar| bar[0].as_str()).collect::<Vec<_>>(),
+            ["series c-background"]
+        );
     }
 
     #[test]
@@ -424,12 +474,40 @@ mod tests {
     fn the_caption_says_in_words_what_is_drawn_and_what_is_not() {
         let figures = |lane: &Lane| super::figures(lane, SPAN);
         assert_eq!(figures(&area(&[&[Some(1.0), Some(3.0)]], false)), "mean 2 ms · max 3 ms");
-        assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "max 9 ms (first)");
+        assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "max 9 ms (gen 0)");
         let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
         assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
         assert_eq!(about(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
         let marks = Lane { left_out: 1, ..lane(LaneValues::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
         assert_eq!(figures(&marks), "10 in all · max 6 in 0.50 µs · 1 left out");
+    }
+
+    #[test]
+    fn a_lane_shows_the_ends_of_its_scale() {
+        let texts = |lane: &Lane| {
+            let markup = scale(lane, SPAN);
+            let spans = markup.split("<span>").skip(1).filter_map(|rest| rest.split("</span>").next());
+            spans.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let check = |lane: &Lane, top: &str| assert_eq!(texts(lane), [top, "0"]);
+        let level = || area(&[&[Some(1.0), Some(3.0)]], false);
+        check(&level(), "3 ms");
+        check(&area(&[&[Some(2.0)], &[Some(3.0)]], true), "5 ms");
+        check(&Lane { unit: "ns", ..stretches(&[(0, 2_000_000, "gen0")]) }, "2 ms");
+        let cores =
+            |used: f64| Lane { unit: "", counts: "cores", full: Some(4.0), ..area(&[&[Some(used)]], false) };
+        check(&cores(2.0), "4 cores");
+        assert_eq!(about(&cores(2.0)), "What it shows; a full lane is all 4 cores");
+        assert_eq!(paths(&cores(2.0))[0].1, "M0 11V6H100V11Z");
+        // Of all cores this would be a line at the bottom.
+        check(&cores(0.25), "0.25 cores");
+        check(&cores(1.0), "4 cores");
+        check(&Lane { full: None, ..cores(1.0) }, "1 core");
+        let burst = Busiest { rows: 2, within_ns: 400 };
+        check(
+            &Lane { unit: "1/s", busiest_second: Some(burst), ..area(&[&[Some(4e6), Some(0.0)]], false) },
+            "2 in 0.50 µs",
+        );
     }
 
     #[test]

@@ -4,14 +4,13 @@
 //! stacks::TreeView ─► flame ─┐
 //! timeline::Lane ─► lanes ───┤
 //! report::Distribution ──────┼─► markup (String) ─► a page
-//! values ─► sparkline, bar ──┘        classes ─► charts.css, colours for light and dark
+//! values ─► sparkline, bar ──┘        classes ─► style: colours for light and dark, charts.css
 //! ```
 //!
 //! The invariants: every text of a recording goes through [`escape`]; no markup has style or script, so that pages
 //! can forbid both; every number that is written is one that SVG can read; and what is not drawn is counted.
-//! `charts.css` has the colours of all pages.
+//! `colours.rs` maps meanings to colours, for all pages.
 
-#[cfg(test)]
 mod colours;
 mod distribution;
 mod escape;
@@ -22,6 +21,7 @@ mod small;
 #[cfg(test)]
 mod testing;
 
+pub use colours::{of_subject, style, tone};
 pub use distribution::distribution;
 pub use escape::escape;
 pub use flame::{Flame, FlameOptions, flame};

@@ -7,8 +7,10 @@ use std::sync::OnceLock;
 use views::script::in_script;
 
 /// The style of all pages.
-pub(crate) const STYLE: &str =
-    concat!(include_str!("../../../../web/style.css"), include_str!("../../charts/src/charts.css"));
+pub(crate) fn style() -> &'static str {
+    static STYLE: OnceLock<String> = OnceLock::new();
+    STYLE.get_or_init(|| format!("{}{}", include_str!("../../../../web/style.css"), views::style()))
+}
 
 /// The modules of the script: the name by which others import it, and its text.
 const MODULES: [(&str, &str); 10] = [
@@ -31,7 +33,7 @@ fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut hash = blake3::Hasher::new();
-        for text in MODULES.iter().map(|(_, text)| *text).chain([STYLE, ICON]) {
+        for text in MODULES.iter().map(|(_, text)| *text).chain([style(), ICON]) {
             hash.update(text.as_bytes());
         }
         hash.finalize().to_hex().chars().take(12).collect()
@@ -50,7 +52,7 @@ pub(crate) fn reply(path: &str) -> Reply {
 /// The media type and text of an asset.
 fn served(name: &str) -> Option<(&'static str, String)> {
     match name {
-        "style.css" => return Some(("text/css; charset=utf-8", STYLE.to_owned())),
+        "style.css" => return Some(("text/css; charset=utf-8", style().to_owned())),
         "icon.svg" => return Some(("image/svg+xml", ICON.to_owned())),
         _ => {}
     }

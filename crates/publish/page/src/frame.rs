@@ -30,7 +30,7 @@ fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> String
                 (tabs(ctx))
                 @if let Some(above) = above { (above(ctx)) }
                 (timebar::bar(ctx))
-                main #main { (body) }
+                main #main class=[views::of_subject(ctx.path)] { (body) }
                 (footer::<K>())
             }
         }
@@ -84,7 +84,7 @@ pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static T
         nav.tabs aria-label="Views" { @for (tab, _) in sections { a href=(ctx.address(tab.path, ctx.params)) { (tab.title) } } }
         main #main {
             @for (tab, of) in sections {
-                section.view #(section(tab.path)) data-view=(section(tab.path)) { (of.body) }
+                section #(section(tab.path)) class=(format!("view {}", views::of_subject(tab.path).unwrap_or_default())) data-view=(section(tab.path)) { (of.body) }
             }
         }
         (footer::<K>())
@@ -97,7 +97,7 @@ pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static T
         html lang="en" {
             (head(&format!("{} · Casebook", ctx.kind().explanation().heading.name), &html! {
                 meta http-equiv="Content-Security-Policy" content=(assets::policy(&nonce));
-                style nonce=(nonce) { (PreEscaped(assets::STYLE)) }
+                style nonce=(nonce) { (PreEscaped(assets::style())) }
             }))
             body.page.file data-file="" {
                 (PreEscaped(body))

@@ -5,6 +5,7 @@ mod json;
 pub use crate::stacked::Stacked;
 pub use json::json;
 
+use crate::legend::legend;
 use crate::methods::top;
 use crate::stacked::{crumbs, missed};
 use crate::words::{counted, percent};
@@ -30,6 +31,7 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
         (missed(links, &picture))
         div.flame-and-top {
         div.flame-main {
+        (legend(profile, &picture))
         (crumbs(links, profile, &picture, params))
         div.flame #flame data-flame="" data-flame-url=[links.to(Target::FlameData(params))]
             data-search=[params.get("search")] data-compared[compared] {
@@ -45,11 +47,10 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
         }
         (top(Some(links), of))
         }
-        (legend(compared))
     }
 }
 
-/// A small flame graph for a card, without controls. A picture of a single bar says nothing, so it is left out.
+/// A small flame graph for a card, with its legend and without controls. A picture of a single bar says nothing, so it is left out.
 pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
     let Stacked { profile, metric, options, .. } = of;
     let picture = view(profile, options);
@@ -57,7 +58,7 @@ pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
         return html! {};
     }
     let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit: metric.unit(), link });
-    html! { div.flame-small { (PreEscaped(&drawn.svg)) } }
+    html! { (legend(profile, &picture)) div.flame-small { (PreEscaped(&drawn.svg)) } }
 }
 
 /// A flame graph that needs no server: the picture, and the data for script as a separate element.
@@ -73,36 +74,16 @@ pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
     let compared = profile.total_against().is_some();
     let markup = html! {
         div.flame-and-top {
-            div.flame-main { div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) } }
+            div.flame-main {
+                (legend(profile, &few))
+                div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) }
+            }
             (top(None, of))
         }
         @if all.hidden_nodes > 0 {
             p.loss { (counted(all.hidden_nodes, "small subtree")) " are not in this file, "
                 (percent(all.hidden_weight, all.total)) " in all." }
         }
-        (legend(compared))
     };
     (markup, script::data(id, &json(&of, &all)))
-}
-
-/// What the colours of frames mean: in a comparison, how much a frame changed.
-pub fn legend(compared: bool) -> Markup {
-    let classes = [
-        ("user", "your code"),
-        ("library", "packages"),
-        ("framework", "the runtime"),
-        ("dynamic", "generated at run time"),
-        ("unknown", "no name"),
-    ];
-    html! {
-        ul.legend aria-label="Colours" {
-            @if compared {
-                li { span.swatch.less {} "less than in the other recording" }
-                li { span.swatch.same {} "the same" }
-                li { span.swatch.more {} "more" }
-            } @else {
-                @for (class, title) in classes { li { span class=(format!("swatch {class}")) {} (title) } }
-            }
-        }
-    }
 }

@@ -19,6 +19,7 @@ pub mod cards;
 mod distributions;
 pub mod flame;
 pub mod lanes;
+mod legend;
 mod links;
 pub mod methods;
 mod params;
@@ -30,6 +31,7 @@ pub mod tables;
 mod tree;
 pub mod words;
 
+pub use charts::{of_subject, style};
 pub use distributions::distributions;
 pub use links::{Links, Target};
 pub use params::{Params, place, seconds};

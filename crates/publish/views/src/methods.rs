@@ -1,5 +1,6 @@
 //! The methods in stacks: a list with the sums of each, and the callers and callees of one.
 
+use crate::legend::{module_of, modules};
 use crate::stacked::{Stacked, missed};
 use crate::tree::tree;
 use crate::words::{counted_len, percent};
@@ -84,6 +85,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
             }
             button.copy type="button" data-copy="methods" hidden { "Copy as CSV" }
         }
+        (modules(of.profile, methods.rows.iter().map(|row| (row.name, row.own))))
         div.scroll tabindex="0" role="region" aria-label="Methods" {
             table #methods data-table="methods" data-complete[find.is_none() && all <= ROWS] {
                 thead { tr {
@@ -122,6 +124,7 @@ fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, label: &str, 
             (cell(row.total)) (time(row.total)) td.num data-v=(row.total) { (percent(row.total, total)) }
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
             td.name {
+                (module_of(name))
                 a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (label) }
                 @if name.stands_in { span.hint { " does not show what ran: counted as its caller's own" } }
             }

@@ -18,11 +18,11 @@ pub fn is_known(part: &Part) -> bool {
 pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str>) -> Markup {
     let first = first.and_then(|name| part.list(name)).filter(|list| !list.rows.is_empty());
     html! {
-        section.part {
+        section class=(format!("part {}", charts::of_subject(part.id).unwrap_or_default())) {
             h3 { @if let Some(more) = links.to(Target::Part(part.id)) { a href=(more) { (title) } } @else { (title) } }
             (figures(part))
             @for series in part.series.iter().filter(|series| series.values.iter().any(Option::is_some)).take(1) {
-                p.hint.course { (series.about) (PreEscaped(charts::sparkline(&series.values, series.about))) }
+                p.hint.course { (series.about) @if series.values.iter().any(Option::is_none) { " (gaps: nothing was recorded)" } (PreEscaped(charts::sparkline(&series.values, series.about))) }
             }
             @if let Some(list) = first { (first_rows(links, list)) }
         }

@@ -1,5 +1,6 @@
 //! A call tree as nested lists that open and close without script, heaviest first.
 
+use crate::legend::{module_of, of_tree};
 use crate::stacked::{Stacked, crumbs, missed};
 use crate::words::{counted, percent};
 use crate::{Links, Params};
@@ -36,6 +37,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
     html! {
         (missed(links, &picture))
         (crumbs(links, of.profile, &picture, links.params()))
+        (of_tree(of.profile, &picture))
         (tree(links, of, &picture, links.params()))
     }
 }
@@ -124,6 +126,6 @@ fn row(of: Stacked<'_>, picture: &TreeView, at: usize) -> Markup {
             span.num.own { @if value(&nodes.own) > 0.0 { (weight(value(&nodes.own), unit)) } }
             @if !nodes.against.is_empty() { span.num.other { (weight(value(&nodes.against), unit)) } }
         }
-        span class=(format!("name {}", name.class.name())) title=(name.full) { (name.short) }
+        (module_of(name)) span class=(format!("name {}", name.class.name())) title=(name.full) { (name.short) }
     }
 }

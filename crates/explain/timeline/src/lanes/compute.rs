@@ -15,24 +15,28 @@ pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
         id: "cores",
         title: "CPU cores used",
         unit: "",
-        about: "CPU cores that the process used, as the runtime measured it",
+        counts: "cores",
+        about: "As the runtime measured it",
         table: "counters",
         metric: Some("running"),
     };
     let shares = cpu_shares(ground.recording);
     if shares.is_empty() {
-        let about = "CPU cores that the process used, from the CPU time that the system counted";
+        let about = "By the CPU time that the system counted";
         let values = published::mean(&ground.grid, process_time(ground.recording).into_iter());
-        return Subject { about, table: "host", ..subject }.published(values);
+        let lane = Subject { about, table: "host", ..subject }.published(values)?;
+        return Some(Lane { full: allowed_cores(ground.recording), ..lane });
     }
     let used =
         |of: f64| published::intervals(&shares).map(move |share| share.with(share.value.max(0.0) * of));
     if let Some(cores) = allowed_cores(ground.recording) {
-        return subject.published(published::mean(&ground.grid, used(cores)));
+        let lane = subject.published(published::mean(&ground.grid, used(cores)))?;
+        return Some(Lane { full: Some(cores), ..lane });
     }
-    let about = "CPU used, of what the process may use, as the runtime measured it";
-    let subject = Subject { title: "CPU", unit: "share", about, ..subject };
-    subject.published(published::mean(&ground.grid, used(1.0)))
+    let about = "Of what the process may use, as the runtime measured it";
+    let subject = Subject { title: "CPU", unit: "share", counts: "", about, ..subject };
+    let lane = subject.published(published::mean(&ground.grid, used(1.0)))?;
+    Some(Lane { full: Some(1.0), ..lane })
 }
 
 /// CPU cores in use between each two readings of the CPU time of the process.
@@ -65,8 +69,8 @@ pub(crate) fn running(ground: &Ground<'_>, index: &StackIndex) -> Option<Lane> {
         id: "running",
         title: "Running threads",
         unit: "",
-        about: "Threads running managed code, on average, from samples: in the service's own code or called from it, and \
-                all others",
+        counts: "threads",
+        about: "Threads that run managed code; your code includes what it calls",
         table: "samples",
         metric: Some("running"),
     };
@@ -99,7 +103,8 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
         id: "waiting",
         title: "Waiting threads",
         unit: "",
-        about: "Waiting threads, on average, from samples, by what they wait for; idle threads wait for work",
+        counts: "threads",
+        about: "By what they wait for, from samples; idle threads wait for work",
         table: "samples",
         metric: Some("waiting"),
     };

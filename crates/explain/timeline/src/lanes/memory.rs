@@ -14,7 +14,8 @@ pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
         id: "gc",
         title: "GC pauses",
         unit: "ns",
-        about: "When a collection paused the program, by the oldest generation collected",
+        counts: "",
+        about: "By the oldest generation collected; a higher bar is a longer pause",
         table: "pauses",
         metric: Some("gc-pause"),
     };
@@ -53,7 +54,8 @@ pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
         id: "pauses",
         title: "Other pauses",
         unit: "ns",
-        about: "When the program was paused, for neither a collection nor the sampler",
+        counts: "",
+        about: "For neither the GC nor the sampler; a higher bar is a longer pause",
         table: "pauses",
         metric: None,
     };
@@ -163,14 +165,15 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
         id: "heap",
         title: "Heap",
         unit: "B",
-        about: "The heap after each collection, with its free space, by generation; it holds until the next one",
+        counts: "",
+        about: "After the last collection, with its free space, by generation",
         table: "gc",
         metric: None,
     };
     let gc = &ground.recording.gc;
     let in_bursts = ground.is_in_bursts(&gc.start_ns);
     if in_bursts || gc.heap_after_bytes.iter().all(|bytes| *bytes == NO_INT) {
-        let about = "The heap, as the runtime published it";
+        let about = "As the runtime published it";
         let counters = [
             ("gc-heap-size", "value", 1e6),
             ("dotnet.gc.last_collection.heap.size", "value", 1.0),
@@ -202,7 +205,8 @@ pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
         id: "resident",
         title: "Resident memory",
         unit: "B",
-        about: "Memory of the process in RAM, the heap and everything else, as the system counts it",
+        counts: "",
+        about: "RAM of the process, the heap included, as the system counts it",
         table: "host",
         metric: None,
     };
@@ -217,6 +221,7 @@ pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
         id: "allocation",
         title: "Allocation",
         unit: "B/s",
+        counts: "",
         about: "Bytes allocated per second, estimated from sampled allocations",
         table: "allocations",
         metric: Some("allocated-bytes"),

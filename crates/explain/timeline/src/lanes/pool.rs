@@ -9,6 +9,7 @@ pub(crate) fn workers(ground: &Ground<'_>) -> Option<Lane> {
         id: "workers",
         title: "Pool workers",
         unit: "",
+        counts: "threads",
         about: "Threads of the thread pool, as the runtime published them",
         table: "counters",
         metric: None,
@@ -36,7 +37,8 @@ pub(crate) fn queue(ground: &Ground<'_>) -> Option<Lane> {
         id: "queue",
         title: "Pool queue",
         unit: "",
-        about: "Work items that wait for a thread-pool thread, as the runtime published them",
+        counts: "items",
+        about: "Work items that wait for a thread, as the runtime published them",
         table: "counters",
         metric: None,
     };

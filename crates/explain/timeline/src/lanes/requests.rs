@@ -16,7 +16,8 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         id: "requests",
         title: "Requests",
         unit: "1/s",
-        about: "Requests that began, per second of the observed time",
+        counts: "",
+        about: "Requests that began, per second",
         table: "requests",
         metric: None,
     };
@@ -47,7 +48,8 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         id: "latency",
         title: "Latency",
         unit: "ms",
-        about: "How long requests took, by when they began: half of them no longer than p50, 99 in 100 no longer than p99",
+        counts: "",
+        about: "Half took no longer than p50, 99 in 100 no longer than p99",
         table: "requests",
         metric: None,
     };
@@ -97,7 +99,8 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         id: "in-flight",
         title: "Requests in flight",
         unit: "",
-        about: "Requests in flight, on average; those that began before the recording are missing",
+        counts: "requests",
+        about: "On average, without those that began before the recording",
         table: "requests",
         metric: None,
     };

@@ -1,6 +1,7 @@
 //! The shapes of a lane. The page stretches the picture to the available width, so it contains no text, and its lines
 //! keep their width.
 
+use crate::colours::{of_layer, of_pause};
 use crate::number::{coordinate, share};
 use base::number::{count, real};
 use timeline::{Lane, LaneValues, MAX_PIECES, Span, Stretch, Tick};
@@ -22,52 +23,19 @@ pub struct LaneOptions {
     pub axis: Option<Span>,
 }
 
-/// Colours of layers.
-const SERIES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
+/// A lane may be scaled to its full level only if its largest value is at least this part of it: below, nothing would be seen.
+const SEEN_OF_FULL: f64 = 0.1;
 
-/// A class of stretches.
-#[derive(Debug)]
-pub(super) struct StretchClass {
-    pub(super) class: &'static str,
-    /// Its colour.
-    pub(super) series: &'static str,
-    /// What people call it.
-    pub(super) title: &'static str,
-}
-
-impl StretchClass {
-    const fn new(class: &'static str, series: &'static str, title: &'static str) -> Self {
-        Self { class, series, title }
-    }
-}
-
-/// The classes of stretches, in the order of the key.
-pub(super) const CLASSES: [StretchClass; 6] = [
-    StretchClass::new("gen0", "s0", "gen 0"),
-    StretchClass::new("gen1", "s4", "gen 1"),
-    StretchClass::new("gen2", "s1", "full"),
-    StretchClass::new("background", "s2", "background"),
-    StretchClass::new("gc", "s6", "of unknown kind"),
-    StretchClass::new("other", "s6", "other"),
-];
-
-/// Layers whose colour means the same wherever they are drawn: whose code it is, as in flame graphs, and the parts of the heap.
-const FIXED: [(&str, &str); 7] = [
-    ("your code", "user"),
-    ("other code", "framework"),
-    ("gen 0", "s0"),
-    ("gen 1", "s4"),
-    ("gen 2", "s1"),
-    ("large objects", "s3"),
-    ("pinned", "s5"),
-];
-
-/// The colour of a layer.
-pub(super) fn series(layer: usize, name: &str) -> &'static str {
-    if let Some((_, class)) = FIXED.iter().find(|(of, _)| *of == name) {
-        return class;
-    }
-    SERIES.get(layer % SERIES.len()).copied().unwrap_or("s0")
+/// The value at the upper edge of a lane, and whether it is the level that cannot be exceeded. `None` without any value.
+pub(super) fn top(lane: &Lane) -> Option<(f64, bool)> {
+    let most = match &lane.shape {
+        LaneValues::Area { .. } => {
+            lane.levels().flatten().filter(|value| value.is_finite()).fold(0.0, f64::max)
+        }
+        LaneValues::Spans(_) | LaneValues::Marks(_) => lane.most().filter(|most| most.is_finite())?,
+    };
+    let full = lane.full.filter(|full| most <= *full && most >= SEEN_OF_FULL * full);
+    Some((full.unwrap_or(most), full.is_some()))
 }
 
 /// The position of a time within a range, from 0 to 1.
@@ -106,8 +74,8 @@ impl<'a> Plot<'a> {
         let axis = coordinate((real(self.axis.len_ns()) * per_ns).max(count(width)), 2);
         format!(
             "<svg class=\"lane-plot\" preserveAspectRatio=\"none\" viewBox=\"{from} 0 {axis} {height}\" \
-             height=\"{height}\" aria-hidden=\"true\">{}{}{}{}<path class=\"base\" d=\"M0 {height}H{width}\"/></svg>",
-            self.gaps(),
+             height=\"{height}\" aria-hidden=\"true\">{}{}{}{}</svg>",
+            self.seen(),
             self.grid(ticks),
             self.shapes(),
             self.mark(),
@@ -132,31 +100,29 @@ impl<'a> Plot<'a> {
             LaneValues::Spans(spans) => self.stretches(spans),
             LaneValues::Marks(counts) => {
                 let values: Vec<_> = counts.iter().map(|of| of.map(f64::from)).collect();
-                self.area(&values, self.most(most(&values)), series(0, ""))
+                self.area(&values, self.most(most(&values)), of_layer(self.lane.id, ""))
             }
         }
     }
 
-    /// The times in which nothing was observed.
-    fn gaps(&self) -> String {
-        let mut out = String::new();
+    /// The stretches of time that were observed, on which the values are drawn. The page shows through the rest.
+    fn seen(&self) -> String {
         let observed = &self.lane.observed;
         let (pieces, height) = (observed.len(), self.height);
+        let mut out = String::new();
         let mut at = 0;
         while at < pieces {
             let rest = observed.get(at..).unwrap_or_default();
-            let unseen = rest.iter().take_while(|share| **share <= 0.0).count();
-            if unseen > 0 {
-                let (from, to) = (self.x(at, pieces), self.x(at + unseen, pieces));
-                let (x, right) = (coordinate(from, 2), coordinate(to, 2));
-                let width = coordinate(to - from, 2);
+            let seen = rest.iter().take_while(|share| !is_gap(**share)).count();
+            if seen > 0 {
+                let (from, to) = (self.x(at, pieces), self.x(at + seen, pieces));
+                let (x, right, width) = (coordinate(from, 2), coordinate(to, 2), coordinate(to - from, 2));
                 out.extend([format!(
-                    "<rect class=\"gap\" x=\"{x}\" width=\"{width}\" height=\"{height}\"/>\
-                     <path class=\"gap-line\" d=\"M{x} {0}H{right}\"/>",
-                    height / 2.0
+                    "<rect class=\"seen\" x=\"{x}\" width=\"{width}\" height=\"{height}\"/>\
+                     <path class=\"base\" d=\"M{x} {height}H{right}\"/>"
                 )]);
             }
-            at += unseen.max(1);
+            at += seen.max(1);
         }
         out
     }
@@ -183,9 +149,16 @@ impl<'a> Plot<'a> {
         share(count(piece), count(pieces)) * count(self.columns)
     }
 
+    /// The value at the upper edge: that of the lane, or a larger one that another lane shares. `None` without any value.
+    pub(super) fn top(&self) -> Option<f64> {
+        let own = top(self.lane).map(|(top, _)| top);
+        let shared = self.shared_most.filter(|most| most.is_finite());
+        own.into_iter().chain(shared).max_by(f64::total_cmp)
+    }
+
     /// The value at the full height: at least the lane's own largest, so that nothing is cut.
     fn most(&self, own: f64) -> f64 {
-        self.shared_most.filter(|most| most.is_finite()).map_or(own, |shared| shared.max(own))
+        self.top().map_or(own, |top| top.max(own))
     }
 
     /// The vertical position of a value. The largest leaves room for its line.
@@ -198,7 +171,7 @@ impl<'a> Plot<'a> {
         let pieces = layers.iter().map(|layer| layer.values.len()).max().unwrap_or(0);
         let mut drawn: Vec<(Vec<Option<f64>>, &'static str)> = Vec::new();
         let mut below: Vec<Option<f64>> = vec![None; pieces];
-        for (at, layer) in layers.iter().enumerate() {
+        for layer in layers {
             let finite =
                 |piece: usize| layer.values.get(piece).copied().flatten().filter(|value| value.is_finite());
             let values: Vec<_> = if stacked {
@@ -211,7 +184,7 @@ impl<'a> Plot<'a> {
                 (0..pieces).map(finite).collect()
             };
             below.clone_from(&values);
-            drawn.push((values, series(at, layer.name)));
+            drawn.push((values, of_layer(self.lane.id, layer.name)));
         }
         if stacked {
             drawn.reverse();
@@ -255,7 +228,7 @@ impl<'a> Plot<'a> {
         let look = |number: &Option<usize>| {
             let of = number.and_then(|number| spans.get(number))?;
             let part = share(real(of.dur_ns), longest).max(0.15);
-            Some((colour(of.class), coordinate(part * (self.height - 1.0), 0)))
+            Some((of_pause(of.class), coordinate(part * (self.height - 1.0), 0)))
         };
         let looks: Vec<_> = columns.iter().map(look).collect();
         let mut out = String::new();
@@ -326,8 +299,14 @@ fn next_free(free: &mut [usize], from: usize) -> usize {
     end
 }
 
-fn colour(class: &str) -> &'static str {
-    CLASSES.iter().find(|of| of.class == class).map_or("s6", |of| of.series)
+/// Whether nothing was recorded in any piece of a lane.
+pub(super) fn has_gaps(lane: &Lane) -> bool {
+    lane.observed.iter().any(|share| is_gap(*share))
+}
+
+/// Whether a piece is a gap, by the share of it that was observed.
+pub(super) fn is_gap(observed: f64) -> bool {
+    observed <= 0.0
 }
 
 /// The largest finite value.

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use report::unit::show;
 use report::{Change, ChangeVerdict, Diff, Subject};
 use stacks::{Metric, ViewOptions};
-use views::flame::{Stacked, legend, small_flame};
+use views::flame::{Stacked, small_flame};
 use views::{Links, Params};
 
 /// The most methods that the picture is narrowed to.
@@ -39,7 +39,6 @@ pub(super) fn section(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
             ul { @for row in &rows { li { (said(ctx, row)) } } }
             @if let Some((markup, params)) = drawn {
                 (markup)
-                (legend(true))
                 @if !ctx.file { p.links { a.button href=(params.href(STACKS)) { "See what changed most" } } }
             }
         }

@@ -1,14 +1,17 @@
 //! The flame graph's data as JSON, in columns: what the page's script draws.
 //!
-//! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order and begin with the zoomed node.
+//! `names`, `shown_names` and `kind` have one entry per name; a kind is one of `kinds`, those that the legend can list. `nodes` are
+//! in pre-order and begin with the zoomed node.
 //! `sample_ns` is how much time of a thread one sample stands for, if that is known.
 //! `span` is the width of a node; in a comparison, the sum of both recordings.
 
+use crate::legend::{Kind, kind};
 use crate::stacked::Stacked;
 use base::steering::visible;
 use model::ById;
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
-use stacks::{Name, NameClass, NameId, TreeView};
+use stacks::{Name, NameId, TreeView};
 use std::borrow::Cow;
 
 /// The longest name in bytes, until [`LONG_NAMES`] is used up.
@@ -56,14 +59,18 @@ pub fn json(of: &Stacked<'_>, view: &TreeView) -> Value {
     let shape = &profile.shape;
     // The number of each name in `names`, once it is used.
     let mut number_of: ById<Name, Option<usize>> = vec![None; shape.names.len()].into();
-    let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut shown, mut kind_of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kinds, mut number_of_kind) = (Vec::new(), FxHashMap::<Kind, usize>::default());
     let mut cutting = Names::default();
     let mut used = |name: NameId| {
         let (number, name) = (number_of.get_mut(name)?, shape.names.get(name)?);
         Some(*number.get_or_insert_with(|| {
             names.push(cutting.cut(&name.full));
             shown.push(visible(&cutting.cut(&name.short)).into_owned());
-            owners.push(owner(name.class));
+            kind_of.push(*number_of_kind.entry(kind(name)).or_insert_with_key(|Kind { tone, title, of }| {
+                kinds.push(json!({"tone": tone, "title": title, "of": of}));
+                kinds.len() - 1
+            }));
             names.len() - 1
         }))
     };
@@ -93,17 +100,8 @@ pub fn json(of: &Stacked<'_>, view: &TreeView) -> Value {
         "path": path,
         "names": names,
         "shown_names": shown,
-        "owners": owners,
+        "kind": kind_of,
+        "kinds": kinds,
         "nodes": columns,
     })
-}
-
-fn owner(class: NameClass) -> u8 {
-    match class {
-        NameClass::User => 0,
-        NameClass::Library => 1,
-        NameClass::Framework => 2,
-        NameClass::Dynamic => 3,
-        NameClass::Unknown => 4,
-    }
 }
