@@ -42,7 +42,7 @@ const LANES: [(&str, &str); 11] = [
 const LAYERS: [(&str, &str); 24] = [
     ("your code", "c-running"),
     ("other code", "c-running-other"),
-    ("work", "c-waiting"),
+    ("work", "c-idle"),
     ("input", "c-io"),
     ("signals", "c-signal"),
     ("sleep", "c-sleep"),
@@ -120,6 +120,8 @@ pub fn of_subject(name: &str) -> Option<&'static str> {
 /// the runtime is one quiet grey. The tone is a function of the module's name, so it is the same in every picture.
 pub fn tone(class: NameClass, module: &str) -> &'static str {
     match class {
+        // Handlers that are compiled into what the runtime made to call them have no module.
+        NameClass::User if module.is_empty() => OWN[0],
         NameClass::User => by_name(&OWN, module),
         NameClass::Library => by_name(&PACKAGES, module),
         NameClass::Framework => "framework",

@@ -22,7 +22,7 @@ use crate::number::{coordinate, percent, share};
 use base::number::{count, real, real_u64};
 use plot::Plot;
 use report::unit::{duration, short, show};
-use timeline::{Lane, LaneValues, Layer, Span, Tick, ticks};
+use timeline::{Lane, LaneValues, Span, Tick, ticks};
 
 /// The most ticks of the axis.
 const MAX_TICKS: usize = 6;
@@ -71,15 +71,14 @@ pub fn lane_pairs(pairs: &[[LaneSide<'_>; 2]], options: &LaneOptions) -> String 
         let Some(title) = lanes().map(|lane| lane.title).next() else { continue };
         let most = lanes().filter_map(Lane::most).filter(|most| most.is_finite()).max_by(f64::total_cmp);
         drawn.extend([String::from("<div class=\"lane-pair\">")]);
-        let names = layer_names(pair);
         for side in pair {
             let options = LaneOptions { width: side.columns, most, axis: Some(axis_span), ..*options };
             let label = escape(side.label);
             let which = format!("<span class=\"lane-side\" title=\"{label}\">{label}</span>");
             drawn.extend([match side.lane {
                 Some(lane) => {
-                    let (lane, extra) = (with_layers(lane, &names), Extra { id: "", which: &which });
-                    figure(&lane, side.span, &Plot::new(side.span, options, &lane), &ticks, extra)
+                    let extra = Extra { id: "", which: &which };
+                    figure(lane, side.span, &Plot::new(side.span, options, lane), &ticks, extra)
                 }
                 None => nothing(title, &which),
             }]);
@@ -91,40 +90,6 @@ pub fn lane_pairs(pairs: &[[LaneSide<'_>; 2]], options: &LaneOptions) -> String 
     }
     let has_gaps = sides().filter_map(|side| side.lane).any(plot::has_gaps);
     format!("<div class=\"lanes pairs\">{drawn}{}</div>", axis(axis_span, &ticks, has_gaps))
-}
-
-/// The names of the stacked layers of either lane, in an order that keeps that of both.
-fn layer_names(pair: &[LaneSide<'_>; 2]) -> Vec<&'static str> {
-    let names = |side: &LaneSide<'_>| -> Vec<&'static str> {
-        match side.lane.map(|lane| &lane.shape) {
-            Some(LaneValues::Area { stacked: true, layers }) => {
-                layers.iter().map(|layer| layer.name).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    let [mut all, after] = [names(&pair[0]), names(&pair[1])];
-    for (at, name) in after.iter().enumerate() {
-        if all.contains(name) {
-            continue;
-        }
-        let later = after.iter().skip(at).find_map(|next| all.iter().position(|of| of == next));
-        all.insert(later.unwrap_or(all.len()), name);
-    }
-    all
-}
-
-/// A lane with exactly these layers, those that it lacks without values: a layer's colour depends on its place.
-fn with_layers(lane: &Lane, names: &[&'static str]) -> Lane {
-    let mut lane = lane.clone();
-    if let LaneValues::Area { stacked: true, layers } = &mut lane.shape {
-        let layer = |name: &&'static str| {
-            let own = layers.iter().find(|layer| layer.name == *name);
-            own.cloned().unwrap_or_else(|| Layer { name, values: Vec::new() })
-        };
-        *layers = names.iter().map(layer).collect();
-    }
-    lane
 }
 
 /// The place of a lane that a recording does not have.
@@ -318,7 +283,7 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
 mod tests {
     use super::*;
     use crate::testing::{attribute, elements};
-    use timeline::{Busiest, Stretch};
+    use timeline::{Busiest, Layer, Stretch};
 
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
     const OPTIONS: LaneOptions =
@@ -485,7 +450,7 @@ mod tests {
     #[test]
     fn a_lane_shows_the_ends_of_its_scale() {
         let texts = |lane: &Lane| {
-            let markup = scale(lane, SPAN);
+            let markup = scale(lane, SPAN, plot::top(lane).map(|(top, _)| top));
             let spans = markup.split("<span>").skip(1).filter_map(|rest| rest.split("</span>").next());
             spans.map(str::to_owned).collect::<Vec<_>>()
         };
@@ -543,15 +508,6 @@ mod tests {
         assert_eq!(of("d", "series"), ["M0 11V6H50V11Z", "M0 11V1H100V11Z"]);
         assert!(markup.contains("before: &lt;a&gt;</span>") && markup.contains("after: b</span>"));
         assert_eq!(markup.matches("lane-axis").count(), 1);
-        let named = |names: &[&'static str]| {
-            let layers = names.iter().map(|name| Layer { name, values: vec![Some(1.0)] });
-            lane(LaneValues::Area { stacked: true, layers: layers.collect() }, vec![1.0])
-        };
-        let (few, others) = (named(&["work", "other"]), named(&["work", "locks", "other"]));
-        let pair = [LaneSide { lane: Some(&few), ..before }, LaneSide { lane: Some(&others), ..after }];
-        assert_eq!(layer_names(&pair), ["work", "locks", "other"]);
-        let key = "<span class=\"swatch s2\"></span>other";
-        assert_eq!(lane_pairs(&[pair], &OPTIONS).matches(key).count(), 2, "one colour in both");
         let nothing = lane_pairs(&[[LaneSide { lane: None, ..before }, after]], &OPTIONS);
         assert!(nothing.contains("nothing recorded"));
         assert_eq!(lane_pairs(&[[LaneSide { lane: None, ..before }; 2]], &OPTIONS), "");

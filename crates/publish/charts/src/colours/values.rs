@@ -43,11 +43,12 @@ pub(super) const BASE: [(&str, &str, &str); 15] = [
 ];
 
 /// Colours of shapes by what they mean.
-pub(super) const MEANINGS: [(&str, &str, &str); 31] = [
-    // Threads: what they do, and what they wait for. Threads that wait for work are idle, hence grey.
+pub(super) const MEANINGS: [(&str, &str, &str); 32] = [
+    // Threads: what they do, and what they wait for. Threads that wait for work are idle, hence pale.
     ("running", "#c06703", "#da8425"),
     ("running-other", "#7c8594", "#8f9aae"),
     ("waiting", "#51606f", "#c1cfe1"),
+    ("idle", "#858e99", "#6b7682"),
     ("io", "#2093e0", "#3bb1fd"),
     ("signal", "#8f8616", "#e2be14"),
     ("sleep", "#6c4717", "#b07f5a"),
