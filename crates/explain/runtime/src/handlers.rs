@@ -117,7 +117,7 @@ impl HandlerNames {
         let mut names =
             Self { of_frame: recording.frames.name.iter().map(|_| None).collect(), names: Vec::new() };
         let of_lambda: Vec<Option<usize>> =
-            handlers.paths.iter().map(|paths| names.number(routes.one_of(paths)?)).collect();
+            handlers.paths.iter().map(|paths| Some(names.number(routes.one_of(paths)?))).collect();
         let route_of =
             |frame: &str| of_lambda.get(*handlers.lambdas.get(&lambda(frame)?)?).copied().flatten();
         let mut of_handlers: FxHashSet<String> = FxHashSet::default();
@@ -146,12 +146,12 @@ impl HandlerNames {
         self.names.get(number).map(String::as_str)
     }
 
-    fn number(&mut self, name: String) -> Option<usize> {
+    fn number(&mut self, name: String) -> usize {
         let known = self.names.iter().position(|of| *of == name);
-        Some(known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.names.push(name);
             self.names.len() - 1
-        }))
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
 use runtime::{HandlerNames, Owner, Plumbing, StackIndex};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A node of a shape.
@@ -134,7 +135,7 @@ pub struct ShapedTree {
     /// The names of nodes.
     pub names: ById<Name, Name>,
     /// Names in full of methods whose node has another one's name: those that handle the requests to one route.
-    pub(crate) aliases: FxHashMap<String, NameId>,
+    pub(crate) aliases: BTreeMap<String, NameId>,
     /// The parent of each node; none for the root. Parents come before children, so walks end.
     pub(crate) parent: ById<ShapedTree, Option<NodeId>>,
     /// The name of each node.
@@ -423,7 +424,7 @@ impl Place {
 struct FrameNames {
     names: ById<Name, Name>,
     /// Other full names of them.
-    aliases: FxHashMap<String, NameId>,
+    aliases: BTreeMap<String, NameId>,
     /// The name of each frame. `None` if the frame is folded.
     of_frame: ByFrame<Option<NameId>>,
     class: ByFrame<NameClass>,
@@ -446,7 +447,7 @@ impl FrameNames {
         let frames = &recording.frames;
         let (mut of_frame, mut classes) = (ByFrame::default(), ByFrame::default());
         let mut of_routes: FxHashMap<&str, NameId> = FxHashMap::default();
-        let mut aliases: FxHashMap<String, NameId> = FxHashMap::default();
+        let mut aliases: BTreeMap<String, NameId> = BTreeMap::new();
         for (frame, sym) in frames.name.iter_with_ids() {
             let full = recording.strings.text(*sym);
             let class = NameClass::of(index.owner(frame));
@@ -507,7 +508,7 @@ struct Method<'a> {
 /// Adds a method to the name of a handler, which is in full that of the service's own method, if there is one.
 fn alias(
     names: &mut ById<Name, Name>,
-    aliases: &mut FxHashMap<String, NameId>,
+    aliases: &mut BTreeMap<String, NameId>,
     of: NameId,
     method: Method<'_>,
 ) {

@@ -93,12 +93,12 @@ impl KindOfPages for TracePages {
         // Several methods may handle the requests to one route: then each keeps what tells it apart.
         let handlers: Vec<_> = names.iter().map(|name| self.handler(name)).collect();
         let is_only = |handler: &str| handlers.iter().filter(|of| **of == Some(handler)).count() == 1;
-        let written = |(name, handler): (&&str, &Option<&str>)| match handler {
-            Some(handler) if is_only(handler) => (*handler).to_owned(),
+        let written = |(name, handler): (&&str, Option<&str>)| match handler {
+            Some(handler) if is_only(handler) => handler.to_owned(),
             Some(handler) => format!("{handler}: {}", labels.label(name)),
             None => labels.label(name),
         };
-        names.iter().zip(&handlers).map(written).collect()
+        names.iter().zip(handlers.iter().copied()).map(written).collect()
     }
 
     fn opens(ctx: &TraceCtx<'_>, tab: &Tab<Self>) -> Option<views::Params> {

@@ -243,31 +243,51 @@ fn measured(finding: &Finding, earlier: Option<&Finding>) -> Markup {
 }
 
 fn places(links: &dyn Links, finding: &Finding) -> Markup {
+    let places = named_places(links, finding);
     html! {
-        @if !finding.places.is_empty() {
+        @if !places.is_empty() {
             p.hint { "Where: share of " (finding.shares_of()) }
             ol.where aria-label="Where" {
-                @for place in finding.places.iter().take(SHOWN) {
-                    li { span.num { (show(place.share, "share")) } " " (place_name(links, finding, place)) }
+                @for of in places.iter().take(SHOWN) {
+                    li { span.num { (show(of.share, "share")) } " "
+                        @if let Some(href) = links.to(Target::FoundAt(finding, of.first)) { a.name href=(href) title=(of.first.frame) { (of.name) } }
+                        @else { span.name title=(of.first.frame) { (of.name) } }
+                        @if let Some(path) = of.path { span.hint { ", called by requests to " (path) } }
+                    }
                 }
             }
         }
     }
 }
 
-fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
-    let name = links.written(&place.frame);
-    // A generated name says less than the path whose requests it answers.
-    let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
-    let (name, path) = match place.request.as_deref() {
-        _ if name.starts_with(HANDLER) => (name, None),
-        Some(path) if is_generated => (format!("{HANDLER} {path}"), None),
-        path => (name, path),
-    };
-    html! {
-        @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
-        @if let Some(path) = path { span.hint { ", called by requests to " (path) } }
+/// A place as a card names it.
+struct NamedPlace<'a> {
+    name: String,
+    /// The path of the requests, if the name does not say it.
+    path: Option<&'a str>,
+    share: f64,
+    first: &'a Place,
+}
+
+/// The places of a finding. Parts of one handler, such as the method that the runtime made to call it, are one place.
+fn named_places<'a>(links: &dyn Links, finding: &'a Finding) -> Vec<NamedPlace<'a>> {
+    let mut places: Vec<NamedPlace<'a>> = Vec::new();
+    for place in &finding.places {
+        let name = links.written(&place.frame);
+        // A generated name says less than the path whose requests it answers.
+        let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
+        let (name, path) = match place.request.as_deref() {
+            _ if name.starts_with(HANDLER) => (name, None),
+            Some(path) if is_generated => (format!("{HANDLER} {path}"), None),
+            path => (name, path),
+        };
+        match places.iter_mut().find(|known| known.name == name && name.starts_with(HANDLER)) {
+            Some(known) => known.share += place.share,
+            None => places.push(NamedPlace { name, path, share: place.share, first: place }),
+        }
     }
+    places.sort_by(|a, b| b.share.total_cmp(&a.share));
+    places
 }
 
 fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {

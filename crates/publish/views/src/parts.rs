@@ -20,7 +20,7 @@ pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str
     html! {
         section class=(format!("part {}", charts::of_subject(part.id).unwrap_or_default())) {
             h3 { @if let Some(more) = links.to(Target::Part(part.id)) { a href=(more) { (title) } } @else { (title) } }
-            (figures(part))
+            (figures(part, &Terms::Short { without: first.map(repeated).unwrap_or_default() }))
             @for series in part.series.iter().filter(|series| series.values.iter().any(Option::is_some)).take(1) {
                 p.hint.course { (series.about) @if series.values.iter().any(Option::is_none) { " (gaps: nothing was recorded)" } (PreEscaped(charts::sparkline(&series.values, series.about))) }
             }
@@ -42,7 +42,7 @@ fn first_rows(links: &dyn Links, list: &List) -> Markup {
         div.scroll.first tabindex="0" role="region" aria-label=(list.about) {
             table {
                 thead { tr {
-                    th scope="col" { (list.about) }
+                    th scope="col" title=(list.about) { (singular(list.name)) }
                     @for column in &columns { th.num scope="col" { (column.name) } }
                 } }
                 tbody { @for (row, name) in list.rows.iter().zip(written(links, list)).take(FIRST_ROWS) { tr {
@@ -65,24 +65,63 @@ fn cell(value: Option<f64>, text: Option<String>) -> Markup {
 /// A part at the top of its own tab: its figures, its lists, and what is missing.
 pub fn part_head(links: &dyn Links, part: &Part, title: &str) -> Markup {
     html! {
-        @if is_known(part) { section.part { h2 { (title) ", over the whole " (links.noun()) } (figures(part)) } }
+        @if is_known(part) { section.part { h2 { (title) ", over the whole " (links.noun()) } (figures(part, &Terms::Full)) } }
         @for list in part.lists.iter().filter(|list| !list.rows.is_empty()) { (largest(links, part, list)) }
         @for missing in &part.missing { p.empty { (missing) } }
     }
 }
 
+/// How figures are named.
+enum Terms {
+    /// In full, with what each is based on.
+    Full,
+    /// As short as a card needs; the full term is the tooltip, and stands on the part's tab.
+    Short {
+        /// Figures that a table below repeats, by the beginning of their names: `failed` for `failed.share`.
+        without: Vec<&'static str>,
+    },
+}
+
+/// The figures that a list of a card repeats: if it has one row, that row is the whole.
+fn repeated(list: &List) -> Vec<&'static str> {
+    let is_whole = list.rows.len() == 1 && list.more == 0;
+    if is_whole { list.shown().iter().map(|column| column.name).collect() } else { Vec::new() }
+}
+
+/// `route` of `routes`.
+fn singular(name: &str) -> &str {
+    name.strip_suffix('s').unwrap_or(name)
+}
+
+/// A term without its conditions.
+fn brief(about: &str) -> &str {
+    const CONDITIONS: [&str; 5] = [", by ", ", of those ", ", which ", " (first ", " (last "];
+    let term = about.strip_prefix("Latency, ").unwrap_or(about);
+    let end = CONDITIONS.iter().filter_map(|condition| term.find(condition)).min();
+    end.and_then(|end| term.get(..end)).unwrap_or(term)
+}
+
 /// The figures of a part that have a value.
-fn figures(part: &Part) -> Markup {
+fn figures(part: &Part, terms: &Terms) -> Markup {
+    let is_left_out = |figure: &Figure| match terms {
+        Terms::Full => false,
+        Terms::Short { without } => without.contains(&figure.name.split('.').next().unwrap_or_default()),
+    };
+    let full = |figure: &Figure, has_upper: bool| {
+        let about = if has_upper { quantity(figure.about) } else { figure.about };
+        let source = figure.source.map_or_else(String::new, |source| format!(", by {source}"));
+        format!("{about}{source}{}", if figure.partial { " (partial)" } else { "" })
+    };
     html! {
         dl.figures {
-            @for figure in &part.figures {
+            @for figure in part.figures.iter().filter(|figure| !is_left_out(figure)) {
                 @if let Some(value) = figure.value.filter(|_| lower_of(part, figure).is_none()) {
                     @let upper = upper_of(part, figure);
+                    @let full = full(figure, upper.is_some());
                     div.measure {
-                        dt {
-                            (if upper.is_some() { quantity(figure.about) } else { figure.about })
-                            @if let Some(source) = figure.source { ", by " (source) }
-                            @if figure.partial { " (partial)" }
+                        @match terms {
+                            Terms::Full => dt { (full) },
+                            Terms::Short { .. } => dt title=(full) { (brief(&full)) @if figure.partial && !brief(&full).ends_with("(partial)") { " (partial)" } },
                         }
                         dd {
                             @if let Some(upper) = upper { "between " (show(value, figure.unit)) " and " (upper) }
@@ -146,8 +185,22 @@ mod tests {
         let mut part = Part::new("requests");
         part.figure("p50.low", Some(1.0), "ms", "Latency, p50, lower bound");
         part.figure("p50.high", Some(2.0), "ms", "Latency, p50, upper bound");
-        let html = figures(&part).into_string();
+        let html = figures(&part, &Terms::Full).into_string();
         assert!(html.contains("Latency, p50<") && html.contains("between 1 ms and 2 ms"), "{html}");
         assert!(!html.contains("bound"), "{html}");
+    }
+
+    #[test]
+    fn a_card_names_figures_shortly_and_leaves_out_those_of_its_only_route() {
+        assert_eq!(brief("Latency, p50, by the meter"), "p50");
+        assert_eq!(
+            brief("Requests in flight at the start (first count), of those that began"),
+            "Requests in flight at the start"
+        );
+        let mut part = Part::new("requests");
+        part.figure("p99", Some(3.0), "ms", "Latency, p99");
+        part.figure("p90", Some(2.0), "ms", "Latency, p90");
+        let html = figures(&part, &Terms::Short { without: vec!["p99"] }).into_string();
+        assert!(html.contains("title=\"Latency, p90\">p90<") && !html.contains("p99"), "{html}");
     }
 }

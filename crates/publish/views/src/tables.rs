@@ -9,7 +9,7 @@ mod csv;
 mod spec;
 
 pub use csv::{answer_csv, csv};
-pub use spec::{PATIENCE, TableView, advice, literal, run};
+pub use spec::{PATIENCE, TableView, advice, literal, run, run_within};
 
 use crate::words::counted_len;
 use crate::{Links, Target, place};
@@ -179,6 +179,15 @@ fn rows_of(links: &dyn Links, spec: &TableView, answer: &Answer, look: &Look, co
             }
         }
     }
+}
+
+/// The first rows of an answer, without controls, as a card shows them. Empty without rows.
+pub fn glimpse(links: &dyn Links, id: String, title: &'static str, answer: &Answer) -> Markup {
+    if answer.rows.is_empty() {
+        return html! {};
+    }
+    let spec = TableView::new(id, title, "", String::new());
+    html! { div.glimpse { (rows_of(links, &spec, answer, &Look::PLAIN, false)) } }
 }
 
 /// The answer to a reader's own query.

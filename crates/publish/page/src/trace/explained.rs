@@ -3,16 +3,26 @@
 use model::{ByStack, Tables, Trace};
 use report::Explanation;
 use runtime::{HandlerNames, MyCode, Sampling, StackIndex};
+use sql::Answer;
 use stacks::{Metric, Offer, ShapedTree, Shaping, offers};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use timeline::{Lane, Span};
 use topics::{Id, Topic};
 use views::lanes::PIECES;
+use views::tables::run_within;
 
 /// Shapes of the stacks that are kept: the ones used last.
 const SHAPES_KEPT: usize = 6;
 /// Time lines that are kept: usually that of the whole recording, and a few ranges.
 const LANES_KEPT: usize = 4;
+
+/// First rows of findings that are kept: those of all cards of a page.
+const GLIMPSES_KEPT: usize = 40;
+/// How many rows of a finding its card shows.
+const GLIMPSE_ROWS: usize = 4;
+/// The longest that the first rows of a card may take. A page has several cards.
+const GLIMPSE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The parameters of an address that shape the stacks: equal parameters, equal shape.
 pub(super) type ShapeKey = [String; 5];
@@ -37,6 +47,7 @@ pub(crate) struct Explained {
     shapes: Recent<ShapeKey, ShapedTree>,
     lanes: Recent<(Span, usize), Vec<Lane>>,
     topics: Recent<Id, Topic>,
+    glimpses: Recent<String, Option<Answer>>,
 }
 
 impl Explained {
@@ -55,6 +66,7 @@ impl Explained {
             shapes: Recent::new(SHAPES_KEPT),
             lanes: Recent::new(LANES_KEPT),
             topics: Recent::new(Id::ALL.len()),
+            glimpses: Recent::new(GLIMPSES_KEPT),
             recording,
         }
     }
@@ -93,6 +105,12 @@ impl Explained {
     pub(super) fn lanes_in(&self, span: Span, pieces: usize) -> Arc<Vec<Lane>> {
         let key = (span, pieces);
         self.lanes.get(&key, || timeline::lanes(&self.recording, &self.index, span, pieces))
+    }
+
+    /// The first rows of a query. `None` if it takes longer than a card can wait.
+    pub(super) fn glimpse(&self, sql: &str) -> Arc<Option<Answer>> {
+        self.glimpses
+            .get(&sql.to_owned(), || run_within(&self.tables, sql, Some(GLIMPSE_ROWS), GLIMPSE_PATIENCE).ok())
     }
 
     /// How a part of the runtime works, with this recording's figures.

@@ -3,7 +3,6 @@
 use super::own::{FINDING, FLAME_DATA, STACK, STACKS};
 use super::pages::TraceCtx;
 use super::selection::rests_on;
-use super::stackview::graph_of;
 use report::{Finding, Place};
 use stacks::Metric;
 use views::{Params, Target};
@@ -58,6 +57,11 @@ fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
         // Without stacks, the rows themselves are the proof.
         None => ctx.params.kept().with("id", finding.id).href(FINDING),
     })
+}
+
+/// The id of the flame graph of a finding in a page of one file.
+pub(super) fn graph_of(finding: &Finding) -> String {
+    format!("stacks-{}", finding.id)
 }
 
 /// The parameters of the stacks of exactly the rows that a finding rests on. `None` if its rule is proved by other views, or if

@@ -27,14 +27,23 @@ const MAX_MARKED: f64 = 0.95;
 
 /// The pictures of a finding's card. In a page of one file, the rows of a finding that is not proved by stacks, too.
 pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
-    let has_rows = ctx.file && counted(ctx, finding).is_none();
+    let has_rows = counted(ctx, finding).is_none();
     html! {
         (lane(ctx.here(), finding))
         (flame(ctx, finding))
-        @if has_rows {
+        @if has_rows { (glimpse(ctx, finding)) }
+        @if has_rows && ctx.file {
             details.rows { summary { "See " (finding.view.shows) } @for table in rows(ctx, finding, finding.id) { (table) } }
         }
     }
+}
+
+/// The first rows of a finding that is not proved by stacks.
+fn glimpse(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
+    let Some(first) = finding.evidence.first() else { return html! {} };
+    let answer = ctx.here().glimpse(&first.sql);
+    let id = format!("first-{}", finding.id);
+    html! { @if let Some(answer) = &*answer { (views::tables::glimpse(ctx, id, finding.view.shows, answer)) } }
 }
 
 /// The same of a finding of another recording: its lane and its stacks, without links into views of this recording.

@@ -3,7 +3,7 @@
 //! Each view is a page of its own that works without script: the flame graph is an SVG whose frames are links. Script
 //! redraws it on a canvas, from [`FLAME_DATA`] with the same parameters.
 
-use super::links::counted;
+use super::links::{counted, graph_of};
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
 use super::selection::{IDLE, PLUMBING, Selected, Selection};
@@ -12,7 +12,6 @@ use crate::kind::{Detail, Section};
 use crate::reply::Reply;
 use maud::{Markup, html};
 use model::Sampler;
-use report::Finding;
 use report::unit::duration;
 use stacks::{Metric, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
@@ -82,11 +81,6 @@ fn stacked<'a>(
 pub(super) fn preload(ctx: &TraceCtx<'_>) -> Option<String> {
     let is_flame = ctx.params.get("show").is_none_or(|show| show == "flame");
     is_flame.then(|| ctx.params.href(FLAME_DATA))
-}
-
-/// The id of the flame graph of a finding in a page of one file.
-pub(super) fn graph_of(finding: &Finding) -> String {
-    format!("stacks-{}", finding.id)
 }
 
 /// The flame graphs of a page of one file, with their data: of what each finding counts, then of each metric. One of them is open.

@@ -47,8 +47,18 @@ impl TableView {
 
 /// Runs a query over an exhibit's tables.
 pub fn run(tables: &Arc<dyn Tables>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
+    run_within(tables, sql, limit, PATIENCE)
+}
+
+/// Runs a query over an exhibit's tables that may take so long.
+pub fn run_within(
+    tables: &Arc<dyn Tables>,
+    sql: &str,
+    limit: Option<usize>,
+    patience: Duration,
+) -> Result<Answer, sql::Error> {
     let database = Database::of(Arc::clone(tables))?.within(Limits::OF_A_PAGE)?;
-    database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
+    database.query(sql, QueryOptions { limit, interrupt_after: Some(patience) })
 }
 
 /// The reader's order, filter and page of a table.
