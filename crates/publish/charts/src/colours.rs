@@ -42,7 +42,7 @@ const LANES: [(&str, &str); 11] = [
 const LAYERS: [(&str, &str); 24] = [
     ("your code", "c-running"),
     ("other code", "c-running-other"),
-    ("work", "c-idle"),
+    ("idle", "c-idle"),
     ("input", "c-io"),
     ("signals", "c-signal"),
     ("sleep", "c-sleep"),

@@ -10,7 +10,7 @@
 //! Plots are linear in time, so script computes the time of a position from `data-from-ns` and `data-to-ns` of the
 //! block.
 //!
-//! A time when nothing was recorded is hatched, and so differs from a value of 0, which is a line at the bottom.
+//! A time that was not recorded is hatched, and so differs from a value of 0, which is a line at the bottom.
 
 mod plot;
 
@@ -270,8 +270,7 @@ fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
             escape(&tick.label)
         )]);
     }
-    let note =
-        "<p class=\"lane-note\"><span class=\"swatch gap\"></span>nothing was recorded, which is not 0</p>";
+    let note = "<p class=\"lane-note\"><span class=\"swatch gap\"></span>not recorded</p>";
     let note = if has_gaps { note } else { "" };
     format!(
         "<div class=\"lane-foot\"><svg class=\"lane-axis\" width=\"100%\" height=\"18\" aria-hidden=\"true\">{marks}</svg></div>\

@@ -73,6 +73,11 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
         html! {}
     }
 
+    /// The lanes that decide what the findings say, the most important first.
+    fn deciding_lanes(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// What stands between the figures and the tables of a tab of tables.
     fn above_tables(_ctx: &Ctx<'_, Self>) -> Markup {
         html! {}

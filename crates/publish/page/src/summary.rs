@@ -31,8 +31,8 @@ pub(crate) fn summary_with<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) ->
 
 /// What is wrong, in one sentence; empty for evidence without rules.
 pub(crate) fn headline<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
-    let verdict = &ctx.kind().explanation().verdict;
-    html! { @if let Some(verdict) = verdict { (cards::headline(ctx, verdict)) } }
+    let explanation = ctx.kind().explanation();
+    html! { @if let Some(verdict) = &explanation.verdict { (cards::headline(ctx, explanation, verdict)) } }
 }
 
 fn not_here<K: KindOfPages>(explanation: &Explanation) -> Markup {
@@ -41,7 +41,7 @@ fn not_here<K: KindOfPages>(explanation: &Explanation) -> Markup {
         parts.iter().flat_map(|part| part.missing.iter().map(|missing| (part.id, *missing))).collect();
     html! {
         @if !missing.is_empty() || !report.not_checked.is_empty() {
-            details.missing {
+            details.missing #(cards::MISSING) {
                 summary { "Not in this " (K::NOUN) ", and what could not be checked" }
                 dl {
                     @for (id, missing) in &missing { dt { (title_of::<K>(id)) } dd { (missing) } }

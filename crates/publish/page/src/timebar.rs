@@ -7,8 +7,11 @@ use base::number::real;
 use maud::{Markup, html};
 use serde_json::Value;
 use timeline::{Lane, Span};
-use views::words::percent;
+use views::words::{counted_len, percent};
 use views::{lanes, place, seconds};
+
+/// The most lanes that are shown at once.
+const MOST_FIRST: usize = 6;
 
 /// The time line with the form that selects a range.
 pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
@@ -16,10 +19,13 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let zoomed = is_zoomed(ctx);
     let shown = shown(ctx, &time);
     let all = (time.lanes)(ctx.kind(), shown);
-    // The tab may be hidden because it is empty; its lanes may then show why.
-    let wanted = K::TABS.iter().find(|tab| tab.path == ctx.path).map_or(time.usual, |tab| tab.lanes);
+    let wanted = wanted(ctx, &time);
     let (mut first, mut others): (Vec<Lane>, Vec<Lane>) =
         all.iter().cloned().partition(|lane| wanted.contains(&lane.id));
+    first.sort_by_key(|lane| wanted.iter().position(|id| *id == lane.id));
+    if first.len() > MOST_FIRST {
+        others.splice(0..0, first.split_off(MOST_FIRST));
+    }
     if first.is_empty() {
         // Without any of the wanted lanes, the others stand in their place.
         std::mem::swap(&mut first, &mut others);
@@ -34,7 +40,7 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
                 }
                 (lanes::drawn(&first, shown))
                 @if !others.is_empty() {
-                    details.others { summary { "The other lanes" } (lanes::drawn(&others, shown)) }
+                    details.others { summary { (counted_len(others.len(), "more lane")) } (lanes::drawn(&others, shown)) }
                 }
                 div.range-line {
                     (range_form(ctx))
@@ -46,6 +52,20 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
             }
         },
     )
+}
+
+/// The lanes to show at once, in their order. On the first page, those that decide the findings come first.
+fn wanted<K: KindOfPages>(ctx: &Ctx<'_, K>, time: &TimeLine<K>) -> Vec<&'static str> {
+    let is_first = K::TABS.first().is_some_and(|tab| tab.path == ctx.path);
+    let mut wanted = if is_first { ctx.kind().deciding_lanes() } else { Vec::new() };
+    // The tab may be hidden because it is empty; its lanes may then show why.
+    let usual = K::TABS.iter().find(|tab| tab.path == ctx.path).map_or(time.usual, |tab| tab.lanes);
+    for id in usual {
+        if !wanted.contains(id) {
+            wanted.push(id);
+        }
+    }
+    wanted
 }
 
 /// The time line, behind a line to open it if the page has a better one.

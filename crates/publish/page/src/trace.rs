@@ -33,6 +33,9 @@ use std::sync::Arc;
 use timeline::Span;
 use views::Target;
 
+/// The most lanes of findings that come before the usual ones.
+const MOST_DECIDING: usize = 3;
+
 impl KindOfPages for TracePages {
     type Own = Own;
 
@@ -115,6 +118,18 @@ impl KindOfPages for TracePages {
     fn folds_time_line(ctx: &TraceCtx<'_>) -> bool {
         // The summary of a comparison has the time lines of both. A reader who selected a range wants to see it.
         ctx.kind().against.is_some() && ctx.path == "/" && !ctx.is_part()
+    }
+
+    fn deciding_lanes(&self) -> Vec<&'static str> {
+        let notable = self.here.explanation.report.findings.iter().filter(|of| of.severity > Severity::Note);
+        let mut lanes: Vec<&'static str> = Vec::new();
+        for finding in notable {
+            if !lanes.contains(&finding.view.lane) {
+                lanes.push(finding.view.lane);
+            }
+        }
+        lanes.truncate(MOST_DECIDING);
+        lanes
     }
 
     fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {

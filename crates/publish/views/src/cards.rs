@@ -14,12 +14,34 @@ const SHOWN: usize = 4;
 const HANDLER: &str = "handler of";
 
 /// The verdict: what is wrong, in one sentence. It is the first heading of a page, and in one file a heading of its section.
-pub fn headline(links: &dyn Links, verdict: &Verdict) -> Markup {
+///
+/// Below it stands what a reader needs next: whom the first finding affects and what to try first, or what could not be checked.
+pub fn headline(links: &dyn Links, explanation: &Explanation, verdict: &Verdict) -> Markup {
     let class = format!("headline {}", verdict.tone());
     html! {
         section aria-label="Verdict" {
             @if links.is_file() { h2 class=(class) { (unbroken(&verdict.text)) } } @else { h1 class=(class) { (unbroken(&verdict.text)) } }
+            (next_step(explanation))
             @for note in &verdict.notes { p.hint { (unbroken(note)) } }
+        }
+    }
+}
+
+/// The id of the list of what is missing, on the first page.
+pub const MISSING: &str = "missing";
+
+fn next_step(explanation: &Explanation) -> Markup {
+    let report = &explanation.report;
+    let first = report.findings.iter().find(|of| of.severity > Severity::Note);
+    html! {
+        @if let Some(first) = first {
+            p.next {
+                (affected(explanation, first))
+                @if let Some(advice) = first.tries.first() { span { b { "Try first: " } (prose(advice)) } }
+                a href=(format!("#finding-{}", first.id)) { "The proof" }
+            }
+        } @else if !report.not_checked.is_empty() {
+            p.next { a href=(format!("#{MISSING}")) { "Which checks could not run, and what to record for them" } }
         }
     }
 }
@@ -35,7 +57,7 @@ pub fn cards(links: &dyn Links, explanation: &Explanation, proof: Proof<'_>) -> 
     html! {
         @if !notable.is_empty() {
             section.cards aria-label="Findings" {
-                @if notable.len() > 1 { p.hint { (SCORE) } }
+                @if notable.len() > 1 { details.hint { summary { "The order of these findings" } p { (SCORE) } } }
                 @for finding in &notable { (exhibit(finding)) }
             }
         }
@@ -153,7 +175,7 @@ fn body(
             @if is_gone { p.hint { "It followed from " (cause) "." } }
             @else { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
         }
-        (routes(explanation, finding))
+        p { (affected(explanation, finding)) }
         (measured(finding, earlier))
         (places(links, finding))
         (proof(finding))
@@ -174,7 +196,7 @@ fn body(
 }
 
 /// The routes whose requests were at the finding's places, each with its p99.
-fn routes(explanation: &Explanation, finding: &Finding) -> Markup {
+fn affected(explanation: &Explanation, finding: &Finding) -> Markup {
     let list =
         explanation.parts.iter().find(|part| part.id == "requests").and_then(|part| part.list("routes"));
     let Some(list) = list else { return html! {} };
@@ -190,7 +212,7 @@ fn routes(explanation: &Explanation, finding: &Finding) -> Markup {
     let p99 = list.shown().into_iter().find(|column| column.name == "p99");
     html! {
         @if !affected.is_empty() {
-            p.affected { "Affected: "
+            span.affected { "Affected: "
                 @for (number, (_, row)) in rows().filter(|(at, _)| affected.contains(at)).take(SHOWN).enumerate() {
                     @if number > 0 { ", " }
                     code { (row.name) }

@@ -98,13 +98,13 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
         ("task", 4),
         ("lock", 5),
     ];
-    const NAMES: [&str; 7] = ["work", "input", "signals", "sleep", "tasks", "locks", "other"];
+    const NAMES: [&str; 7] = ["idle", "input", "signals", "sleep", "tasks", "locks", "other"];
     let subject = Subject {
         id: "waiting",
         title: "Waiting threads",
         unit: "",
         counts: "threads",
-        about: "By what they wait for, from samples; idle threads wait for work",
+        about: "By what they wait for, from samples; those that wait for work are idle",
         table: "samples",
         metric: Some("waiting"),
     };
@@ -246,7 +246,7 @@ mod tests {
         for (from, to, pieces) in [(0, 1_000, 10), (0, 1_000, 1), (200, 300, 50), (203, 210, 7)] {
             let lane = lane(&recording, from, to, pieces);
             let LaneValues::Area { layers, stacked: true } = &lane.shape else { panic!("no stacked layers") };
-            assert_eq!(layers.iter().map(|of| of.name).collect::<Vec<_>>(), ["work", "locks"]);
+            assert_eq!(layers.iter().map(|of| of.name).collect::<Vec<_>>(), ["idle", "locks"]);
             assert_eq!(levels(&lane), vec![Some(3.0); pieces], "{from} to {to} in {pieces}");
         }
     }
