@@ -7,7 +7,7 @@ use crate::colours::tone;
 use crate::escape::{clipped, escape};
 use crate::number::{coordinate, percent, share};
 use base::number::count;
-use report::unit::short;
+use report::unit::{duration, short};
 use stacks::{TreeView, WeightedTree, written_weight};
 
 /// The most frames of a picture. Nobody could tell more links apart.
@@ -33,6 +33,8 @@ pub struct FlameOptions<'a> {
     pub width: f64,
     /// The unit of weights, from `stacks::Metric::unit`.
     pub unit: &'a str,
+    /// How much time of a thread a weight of 1 stands for, in nanoseconds, if that is known.
+    pub time_ns: Option<f64>,
     /// The address of a node's frame; empty if it has none.
     pub link: &'a dyn Fn(&str) -> String,
 }
@@ -69,6 +71,8 @@ struct Frame<'a> {
     width: f64,
     weight: f64,
     own: f64,
+    /// The weight of the frame above; `None` below the whole.
+    caller: Option<f64>,
     against: Option<f64>,
 }
 
@@ -76,7 +80,13 @@ struct Frame<'a> {
 /// changed, against the other recording's scaled weight.
 pub fn flame(profile: &WeightedTree, view: &TreeView, options: &FlameOptions<'_>) -> Flame {
     let (mut frames, mut drawn, mut left_out, mut deepest) = (String::new(), 0usize, 0u64, 0u64);
+    // The weights of the node and of those above it, the outermost first.
+    let mut path: Vec<f64> = Vec::new();
     for at in 0..view.nodes.id.len() {
+        let depth = view.nodes.depth.get(at).copied().unwrap_or(0);
+        path.truncate(usize::try_from(depth).unwrap_or(usize::MAX));
+        let caller = path.last().copied().filter(|_| path.len() > 1);
+        path.push(view.nodes.weight.get(at).copied().unwrap_or(0.0));
         let frame = frame(profile, view, at).filter(|of| {
             let is_wide = of.width * options.width >= 1.0 || of.depth == 0;
             is_wide && drawn < MAX_FRAMES
@@ -87,7 +97,7 @@ pub fn flame(profile: &WeightedTree, view: &TreeView, options: &FlameOptions<'_>
         };
         drawn += 1;
         deepest = deepest.max(frame.depth);
-        draw(&mut frames, view, &frame, options);
+        draw(&mut frames, view, &Frame { caller, ..frame }, options);
     }
     let height = if drawn == 0 { 0 } else { (deepest + 1) * ROW };
     let label = format!("Flame graph of {} frames", short(count(drawn)));
@@ -125,6 +135,7 @@ fn frame<'a>(profile: &'a WeightedTree, view: &'a TreeView, at: usize) -> Option
         width,
         weight,
         own: nodes.own.get(at).copied().unwrap_or(0.0),
+        caller: None,
         against,
     })
 }
@@ -158,7 +169,7 @@ fn draw(out: &mut String, view: &TreeView, frame: &Frame<'_>, options: &FlameOpt
     let part = coordinate(frame.width * 100.0, 4);
     out.extend([
         format!("<{element} class=\"frame {} {}{thin}\"{href}><title>", frame.class, frame.tone),
-        escape(&tooltip(view, frame, options.unit)),
+        escape(&tooltip(view, frame, options)),
         format!("</title><svg x=\"{x}%\" y=\"{y}\" width=\"{part}%\" height=\"{FRAME}\">"),
         String::from("<rect width=\"100%\" height=\"100%\"/>"),
     ]);
@@ -169,13 +180,22 @@ fn draw(out: &mut String, view: &TreeView, frame: &Frame<'_>, options: &FlameOpt
     out.extend([format!("</svg></{element}>")]);
 }
 
-/// The full name, its weight and its share of the total; in a comparison also those of the other recording.
-fn tooltip(view: &TreeView, frame: &Frame<'_>, unit: &str) -> String {
+/// The full name, its weight with the time that it stands for, and its share of the total and of its caller; in a comparison also
+/// those of the other recording.
+fn tooltip(view: &TreeView, frame: &Frame<'_>, options: &FlameOptions<'_>) -> String {
     let mut text = clipped(frame.full, MAX_LETTERS);
-    let part =
-        |weight: f64, total: f64| format!("{} ({})", weighed(weight, unit), percent(share(weight, total)));
+    let time = |weight: f64| match options.time_ns {
+        Some(each) => format!(" ≈ {}", duration(each * weight / 1e6)),
+        None => String::new(),
+    };
+    let part = |weight: f64, total: f64| {
+        format!("{}{} ({})", weighed(weight, options.unit), time(weight), percent(share(weight, total)))
+    };
     let (all, own) = (part(frame.weight, view.total), part(frame.own, view.total));
     text.extend([format!("\n{all}, {own} of it itself")]);
+    if let Some(caller) = frame.caller {
+        text.extend([format!("\n{} of its caller", percent(share(frame.weight, caller)))]);
+    }
     if let (Some(against), Some(total)) = (frame.against, view.total_against) {
         text.extend([format!("\nin the other recording {}", part(against, total))]);
     }
@@ -221,7 +241,12 @@ mod tests {
         flame(
             profile,
             &view,
-            &FlameOptions { width, unit: "samples", link: &|id| format!("/stacks?root={id}&x=\"") },
+            &FlameOptions {
+                width,
+                unit: "samples",
+                time_ns: None,
+                link: &|id| format!("/stacks?root={id}&x=\""),
+            },
         )
     }
 
@@ -245,8 +270,11 @@ mod tests {
         let expected = expected.map(|(x, width, y)| (x.to_owned(), width.to_owned(), y.to_owned()));
         assert_eq!((places(&flame.svg), flame.left_out), (expected.to_vec(), 0));
         assert_eq!(attribute(&elements(&flame.svg)[0], "height"), "54");
+        assert!(flame.svg.contains(
+            "<title>A!pay\n3 samples (75.0 %), 3 samples (75.0 %) of it itself\n75.0 % of its caller</title>"
+        ));
         assert!(
-            flame.svg.contains("<title>A!pay\n3 samples (75.0 %), 3 samples (75.0 %) of it itself</title>")
+            flame.svg.contains("<title>A!main\n4 samples (100.0 %), 0 samples (0.0 %) of it itself</title>")
         );
     }
 
@@ -332,6 +360,10 @@ mod tests {
     fn flame_of(view: &TreeView) -> Flame {
         let recording = Trace::sampled(&[(&["A!main"], 1)]);
         let profile = WeightedTree::new(Arc::new(shape(&recording)), &weighed(&recording));
-        flame(&profile, view, &FlameOptions { width: 100.0, unit: "ns", link: &|_| String::new() })
+        flame(
+            &profile,
+            view,
+            &FlameOptions { width: 100.0, unit: "ns", time_ns: None, link: &|_| String::new() },
+        )
     }
 }

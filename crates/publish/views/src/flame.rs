@@ -25,7 +25,11 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
         view(profile, &ViewOptions { least_share: 1.5 / WIDTH, most_nodes: 1_500, ..options.clone() });
     let unit = metric.unit();
     let link = |node: &str| links.here(&params.with("root", node));
-    let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit, link: &link });
+    let drawn = charts::flame(
+        profile,
+        &picture,
+        &FlameOptions { width: WIDTH, unit, time_ns: of.time_ns(1.0), link: &link },
+    );
     let compared = profile.total_against().is_some();
     html! {
         (missed(links, &picture))
@@ -57,7 +61,11 @@ pub fn small_flame(of: Stacked<'_>, link: &dyn Fn(&str) -> String) -> Markup {
     if picture.nodes.id.len() < 2 {
         return html! {};
     }
-    let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit: metric.unit(), link });
+    let drawn = charts::flame(
+        profile,
+        &picture,
+        &FlameOptions { width: WIDTH, unit: metric.unit(), time_ns: of.time_ns(1.0), link },
+    );
     html! { (legend(profile, &picture)) div.flame-small { (PreEscaped(&drawn.svg)) } }
 }
 
@@ -70,7 +78,11 @@ pub fn flame_with_data(of: Stacked<'_>, id: &str) -> (Markup, String) {
     let all = view(profile, options);
     let few = view(profile, &ViewOptions { least_share: 1.0 / 300.0, most_nodes: 1_000, ..options.clone() });
     let link = |_: &str| String::new();
-    let drawn = charts::flame(profile, &few, &FlameOptions { width: WIDTH, unit, link: &link });
+    let drawn = charts::flame(
+        profile,
+        &few,
+        &FlameOptions { width: WIDTH, unit, time_ns: of.time_ns(1.0), link: &link },
+    );
     let compared = profile.total_against().is_some();
     let markup = html! {
         div.flame-and-top {
