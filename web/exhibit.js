@@ -207,7 +207,6 @@ async function copyText(card) {
 
 /** @param {HTMLElement} card */
 async function copyLink(card) {
-  // Without the page's key, which is not for others.
   const url = new URL(location.href);
   url.hash = card.id;
   return (await copied(url.href)) ? "Link copied" : "The browser did not allow it";

@@ -122,6 +122,8 @@ export class Flame {
     this.painter = new Painter(parts.canvas, host);
     /** The page's own text about what is too narrow. After a zoom it is no longer true. */
     this.hint = host.nextElementSibling?.matches("p.hint") ? host.nextElementSibling : null;
+    /** The method of the list that is pointed at, and so marked instead of what the search found. @type {string | null} */
+    this.pointed = null;
     /** The rows of the list of methods beside the picture, by the full name. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
     for (const row of host.closest(".flame-and-top")?.querySelectorAll("[data-name]") ?? []) {
@@ -187,13 +189,18 @@ export class Flame {
   /** A method of the list is marked in the picture while it is pointed at, and for good with a click. */
   listenToRows() {
     for (const [name, row] of this.rows) {
-      row.title = "Point at it to mark it in the picture; a click keeps the mark";
+      row.title = "Point at it to mark it in the picture; a click or Enter keeps the mark";
+      row.tabIndex = 0;
       for (const enters of ["pointerenter", "focusin"]) row.addEventListener(enters, () => this.markMethod(name));
       for (const leaves of ["pointerleave", "focusout"]) row.addEventListener(leaves, () => this.mark());
-      row.addEventListener("click", (event) => {
+      const keep = (/** @type {Event} */ event) => {
         if (event.target instanceof Element && event.target.closest("a")) return;
         const exactly = `^${escaped(name)}$`;
         this.setSearch(this.bar.input.value === exactly ? "" : exactly, true);
+      };
+      row.addEventListener("click", keep);
+      row.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") keep(event);
       });
     }
   }
@@ -203,6 +210,7 @@ export class Flame {
     const { graph } = this;
     const nodes = [...graph.data.nodes.name.keys()];
     this.marked = new Set(nodes.filter((node) => graph.name(node) === name));
+    this.pointed = name;
     this.draw();
   }
 
@@ -446,6 +454,7 @@ export class Flame {
   /** Marks the matches of the search in the picture. */
   mark() {
     const text = this.bar.input.value;
+    this.pointed = null;
     const wanted = text === "" ? null : pattern(text);
     this.found = wanted === null ? null : search(this.graph, this.top, wanted, () => performance.now());
     this.marked = new Set(this.found?.nodes);
@@ -572,8 +581,9 @@ export class Flame {
     const { graph } = this;
     const { unit, total, total_against: other, nodes, sample_ns: each } = graph.data;
     const time = (/** @type {number} */ value) => (each === null ? "" : ` ≈ ${duration((value * each) / 1e6)}`);
-    const worth = (/** @type {number} */ value) =>
-      weight(value, unit) + (unit === "samples" || unit === "events" ? ` ${unit}` : "") + time(value);
+    const count = (/** @type {number} */ value) =>
+      weight(value, unit) + (unit === "samples" || unit === "events" ? ` ${unit}` : "");
+    const worth = (/** @type {number} */ value) => count(value) + time(value);
     const weighs = graph.weight(node);
     const caller = (graph.parent[node] ?? -1);
     const ofZoom =
@@ -583,14 +593,14 @@ export class Flame {
     const lines = [
       graph.name(node),
       `${worth(weighs)}: ${percent(weighs, total)} of all${ofZoom}`,
-      ...(caller > 0 ? [`${percent(weighs, graph.weight(caller))} of its caller`] : []),
+      ...(caller > 0 ? [`${percent(weighs, graph.weight(caller))} of the frame above`] : []),
       `own ${worth(nodes.own[node] ?? 0)}`,
     ];
     if (nodes.against && other !== null) {
       const there = nodes.against[node] ?? 0;
       const change = there > 0 ? `${weighs >= there ? "+" : "−"}${percent(Math.abs(weighs - there), there)}` : "new";
       lines.push(
-        `in the other recording ${worth(there)}: ${percent(there, other)} of all`,
+        `in the other recording ${count(there)}: ${percent(there, other)} of all`,
         `change ${weighs > 0 ? change : "gone"}`,
       );
     }
@@ -609,7 +619,7 @@ export class Flame {
   draw() {
     const { graph, camera, focused, hovered, scroll } = this;
     if (scroll.clientWidth === 0) return;
-    const marked = this.found === null ? null : this.marked;
+    const marked = this.found === null && this.pointed === null ? null : this.marked;
     const scene = { graph, camera, focused, hovered, marked, scrolled: scroll.scrollTop };
     this.painter.draw(scene, scroll.clientWidth, scroll.clientHeight);
   }

@@ -61,6 +61,10 @@ export class Graph {
   name(node) {
     return this.data.names[this.data.nodes.name[node] ?? -1] ?? "";
   }
+  /** The methods that a node stands for: one, or the parts of a handler. @param {number} node */
+  methods(node) {
+    return [this.name(node), ...(this.data.also[this.data.nodes.name[node] ?? -1] ?? [])];
+  }
   /** @param {number} node */
   shown(node) {
     return this.data.shown_names[this.data.nodes.name[node] ?? -1] ?? "";
@@ -155,7 +159,10 @@ export function search(graph, top, wanted, clock = () => 0) {
   const until = clock() + PATIENCE_MS;
   let isWhole = true;
   for (const [at, name] of data.names.entries()) {
-    if (wanted.test(name)) names.add(at);
+    // A handler is found by its route and by the name of any of its parts.
+    const also = data.also[at];
+    const texts = also === undefined ? [name] : [name, data.shown_names[at] ?? "", ...also];
+    if (texts.some((text) => wanted.test(text))) names.add(at);
     if (clock() > until) {
       isWhole = false;
       break;

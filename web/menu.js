@@ -38,7 +38,8 @@ export function place(box, x, y) {
 export function openMenu(flame, spot) {
   const { graph } = flame;
   const [name, id] = [graph.name(spot.node), graph.id(spot.node)];
-  const exactly = `^${escaped(name)}$`;
+  const methods = graph.methods(spot.node).map(escaped);
+  const exactly = methods.length === 1 ? `^${methods[0]}$` : `^(?:${methods.join("|")})$`;
   const params = new URLSearchParams(location.search);
   const also = (/** @type {string} */ of) => {
     const before = params.get(of) ?? "";

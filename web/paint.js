@@ -153,7 +153,13 @@ function coloursOf(host, graph) {
     const part = (Math.abs(at - STEPS) / STEPS) * 100;
     return `color-mix(in oklab, ${of(at < STEPS ? "--diff-less" : "--diff-more")} ${part}%, ${of("--diff-same")})`;
   });
-  const tone = (/** @type {string} */ name) => ({ back: of(`--frame-${name}`), front: of(`--frame-${name}-text`) });
+  /** @type {Map<string, { back: string, front: string }>} there are a dozen tones, and a kind for each module */
+  const tones = new Map();
+  const tone = (/** @type {string} */ name) => {
+    const known = tones.get(name) ?? { back: of(`--frame-${name}`), front: of(`--frame-${name}-text`) };
+    tones.set(name, known);
+    return known;
+  };
   const kinds = graph.data.kinds.map((kind) => tone(kind.tone));
   return {
     ...{ kinds, steps, unknown: tone("unknown") },

@@ -3,6 +3,8 @@
 /** `flame.json`, by `crates/publish/views/src/flame/json.rs`. */
 export interface FlameData {
   unit: string;
+  /** The other methods of a handler, by the number of its name. */
+  also: Record<string, string[]>;
   /** How much time of a thread one sample stands for, if that is known. */
   sample_ns: number | null;
   total: number;

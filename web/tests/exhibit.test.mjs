@@ -90,6 +90,10 @@ test("the list of methods and the picture mark each other", async () => {
   const name = await row?.evaluate((of) => /** @type {HTMLElement} */ (of).dataset["name"] ?? "");
   const search = () => page.$eval(".flame-bar input", (of) => /** @type {HTMLInputElement} */ (of).value);
   const cell = await row?.$("td.num");
+  const marked = () => page.$eval(".flame canvas", (of) => /** @type {HTMLCanvasElement} */ (of).toDataURL());
+  const before = await marked();
+  await cell?.hover();
+  await page.waitForFunction((of) => document.querySelector("canvas")?.toDataURL() !== of, {}, before);
   await cell?.click();
   assert.ok(new RegExp(await search()).test(name ?? ""), await search());
   await cell?.click();

@@ -20,6 +20,7 @@ function shop() {
   return new Graph({
     unit: "samples",
     sample_ns: null,
+    also: {},
     total: 10,
     total_against: null,
     rows: 10,

@@ -453,11 +453,13 @@ impl StackIndex {
     }
 
     /// Whether a thread that waits in a stack has nothing to do: its stack has no code but that of the framework, outside of any
-    /// work item, or it waits for the program's own end. A pool thread that waits for work is one of them.
+    /// work item, or it is the entry point of a service whose host waits for the end.
     pub fn is_idle(&self, stack: Option<StackId>) -> bool {
+        let marks = self.marks(stack);
         // If the outermost frames are missing, the work item may be among them.
-        let may_have_work = self.marks(stack).has(Marks::WORK) || self.is_cut(stack);
-        self.waits_in_entry(stack) || self.blamed_frame(stack).is_none() && !may_have_work
+        let may_have_work = marks.has(Marks::WORK) || self.is_cut(stack);
+        let hosts = self.waits_in_entry(stack) && marks.has(Marks::HOST);
+        hosts || self.blamed_frame(stack).is_none() && !may_have_work
     }
 
     /// Whether the user's innermost frame is the entry point, where a program waits for its own end.

@@ -6,19 +6,23 @@
 //! [`Handlers`] says so for every lambda; [`HandlerNames`] gives a name to those that handle requests to one route.
 
 use crate::frames::{Owner, StackIndex};
-use crate::load::{open_path, route_of};
+use crate::load::{open_path, route_among, route_names};
 use crate::sampling::RequestPaths;
 use crate::seen::{Seen, seen};
 use base::number::real_u64;
 use model::{ByFrame, ByStack, FrameId, StackId, Sym, Trace};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths kept per lambda. Paths with numbers in them could be as many as requests.
 const MAX_PATHS: usize = 16;
 /// A lambda handles a route if at least this share of what was seen of it was in requests to that route. Middleware is called
 /// for all of them.
 const OF_ONE_ROUTE: f64 = 0.9;
+/// The type from which ASP.NET Core calls what handles a request.
+const ENDPOINT: &str = "Microsoft.AspNetCore.Routing.EndpointMiddleware";
+/// What a method is called that ASP.NET Core makes at run time to call a handler.
+const MADE: &str = "!dynamicClass.lambda_method";
 
 /// For each lambda, the paths of the requests that called it, and how often each was seen.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub struct Handlers {
     /// Each lambda's place in `paths`.
     lambdas: FxHashMap<String, usize>,
     paths: Vec<Vec<(Sym, f64)>>,
+    /// How often each was seen in requests to paths that are not kept.
+    others: Vec<f64>,
 }
 
 impl Handlers {
@@ -68,6 +74,8 @@ impl Handlers {
                 *seen += times;
             } else if paths.len() < MAX_PATHS {
                 paths.push((path, times));
+            } else if let Some(others) = self.others.get_mut(*number) {
+                *others += times;
             }
         }
     }
@@ -77,6 +85,7 @@ impl Handlers {
         let number = *self.lambdas.entry(name).or_insert(next);
         if number == next {
             self.paths.push(Vec::new());
+            self.others.push(0.0);
         }
         number
     }
@@ -94,7 +103,7 @@ impl Handlers {
 fn lambdas_of(recording: &Trace, index: &StackIndex, stack: Option<StackId>) -> Vec<String> {
     let frames = index.served_frames(recording, stack);
     let names = frames.filter_map(|frame| recording.frames.name.get(frame));
-    let mut names: Vec<String> = names.filter_map(|name| lambda(recording.strings.text(*name))).collect();
+    let mut names: Vec<String> = names.filter_map(|name| part(recording.strings.text(*name))).collect();
     names.dedup();
     names
 }
@@ -114,12 +123,18 @@ impl HandlerNames {
         let seen = seen(recording, index, &paths);
         let handlers = Handlers::new(recording, index, &paths, &seen);
         let routes = Routes::new(recording);
-        let mut names =
-            Self { of_frame: recording.frames.name.iter().map(|_| None).collect(), names: Vec::new() };
-        let of_lambda: Vec<Option<usize>> =
-            handlers.paths.iter().map(|paths| Some(names.number(routes.one_of(paths)?))).collect();
-        let route_of =
-            |frame: &str| of_lambda.get(*handlers.lambdas.get(&lambda(frame)?)?).copied().flatten();
+        let (mut names, mut numbers) = (Vec::new(), FxHashMap::default());
+        let seen_in = handlers.paths.iter().zip(&handlers.others);
+        let of_part: Vec<Option<usize>> = seen_in
+            .map(|(paths, others)| {
+                let name = routes.one_of(paths, *others)?;
+                Some(*numbers.entry(name).or_insert_with_key(|name: &String| {
+                    names.push(name.clone());
+                    names.len() - 1
+                }))
+            })
+            .collect();
+        let route_of = |frame: &str| of_part.get(*handlers.lambdas.get(&part(frame)?)?).copied().flatten();
         let mut of_handlers: FxHashSet<String> = FxHashSet::default();
         let mut is_done: ByStack<bool> = recording.stacks.frame.iter().map(|_| false).collect();
         let stacks = seen.iter().map(|of| Some(of.stack)).chain(recording.allocations.stack.iter().copied());
@@ -127,17 +142,12 @@ impl HandlerNames {
             if is_done.get_mut(stack).is_none_or(|done| std::mem::replace(done, true)) {
                 continue;
             }
-            of_handlers.extend(handlers_in(recording, index, stack, &route_of));
+            of_handlers.extend(handler_in(recording, index, stack, &route_of));
         }
         // A lambda that resumes after an `await` has the same name as before.
-        for (frame, sym) in recording.frames.name.iter_with_ids() {
-            let name = recording.strings.text(*sym);
-            let is_one = lambda(name).is_some_and(|lambda| of_handlers.contains(&lambda));
-            if let Some(place) = names.of_frame.get_mut(frame).filter(|_| is_one) {
-                *place = route_of(name);
-            }
-        }
-        names
+        let frames = recording.frames.name.iter().map(|sym| recording.strings.text(*sym));
+        let number = |name: &str| part(name).filter(|part| of_handlers.contains(part)).and(route_of(name));
+        Self { of_frame: frames.map(number).collect(), names }
     }
 
     /// The name of a frame that handles requests. Frames with equal names handle the same ones.
@@ -145,37 +155,56 @@ impl HandlerNames {
         let number = self.of_frame.get(frame).copied().flatten()?;
         self.names.get(number).map(String::as_str)
     }
-
-    fn number(&mut self, name: String) -> usize {
-        let known = self.names.iter().position(|of| *of == name);
-        known.unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
-        })
-    }
 }
 
-/// The lambdas of a stack that handle its request: the outermost one that is of one route, and where the runtime made that, the
-/// one that it calls. Further lambdas are parts of the handler.
-fn handlers_in(
+/// The parts of what handles the request of a stack: what ASP.NET Core made to call the handler with the lambda that it calls, or a
+/// lambda that it calls as an endpoint.
+///
+/// Neither middleware, which is called before the endpoint, nor lambdas further in are handlers, even if all requests are to one
+/// route. Behind a method of the service with a name of its own, nothing is.
+fn handler_in(
     recording: &Trace,
     index: &StackIndex,
     stack: StackId,
     route_of: &dyn Fn(&str) -> Option<usize>,
 ) -> Vec<String> {
-    let frames: Vec<FrameId> = index.served_frames(recording, Some(stack)).collect();
     let name =
-        |frame: &FrameId| recording.frames.name.get(*frame).map_or("", |sym| recording.strings.text(*sym));
-    let mut outward = frames.iter().rev().map(|frame| (index.owner(*frame), name(frame)));
-    // Middleware of the service comes first: it is of no route.
-    let Some((owner, outermost)) = outward.find(|(_, name)| route_of(name).is_some()) else {
-        return Vec::new();
+        |frame: FrameId| recording.frames.name.get(frame).map_or("", |sym| recording.strings.text(*sym));
+    let class = |frame: FrameId| {
+        recording.frames.declaring_type.get(frame).map_or("", |sym| recording.strings.text(*sym))
     };
-    let mut lambdas: Vec<String> = lambda(outermost).into_iter().collect();
-    let called =
-        outward.next().filter(|(_, name)| owner == Owner::Dynamic && route_of(name) == route_of(outermost));
-    lambdas.extend(called.and_then(|(_, name)| lambda(name)));
-    lambdas
+    let mut frames: Vec<FrameId> = recording.stacks.frames(Some(stack)).collect();
+    frames.reverse();
+    let mut parts: Vec<String> = Vec::new();
+    // Whether the frame is called by an endpoint's caller, or by a part of the handler.
+    let mut is_called = false;
+    for frame in frames {
+        let own = part(name(frame)).filter(|_| route_of(name(frame)).is_some());
+        let is_made = name(frame).contains(MADE);
+        match (index.owner(frame), own) {
+            (Owner::Dynamic, Some(own)) if is_made && parts.is_empty() => {
+                parts.push(own);
+                is_called = true;
+            }
+            (Owner::User, Some(own)) if is_called => {
+                let is_other = parts.last().is_some_and(|last| !last.contains(MADE) && *last != own);
+                if is_other {
+                    break;
+                }
+                parts.push(own);
+            }
+            // Middleware, unless a part of the handler called it: then it is a part of the handler's work.
+            (Owner::User, Some(_)) if parts.is_empty() => {}
+            (Owner::User, None) if parts.is_empty() && part(name(frame)).is_some() => {}
+            (Owner::User, _) => break,
+            _ if index.plumbing(frame).is_some() => {}
+            _ if class(frame) == ENDPOINT => is_called = parts.is_empty(),
+            // What lies between the caller of endpoints and a lambda makes it no endpoint.
+            _ => is_called = false,
+        }
+    }
+    parts.dedup();
+    parts
 }
 
 /// The requests of a recording by path.
@@ -183,6 +212,8 @@ struct Routes<'a> {
     recording: &'a Trace,
     /// The method of the requests to each path. `None` if there are several.
     methods: FxHashMap<Sym, Option<Sym>>,
+    /// The service's own names of its routes.
+    names: BTreeSet<&'a str>,
 }
 
 impl<'a> Routes<'a> {
@@ -194,13 +225,14 @@ impl<'a> Routes<'a> {
                 *known = None;
             }
         }
-        Self { recording, methods }
+        Self { recording, methods, names: route_names(recording) }
     }
 
-    /// The name of what handles the one route that nearly all of these weighed paths belong to.
-    fn one_of(&self, paths: &[(Sym, f64)]) -> Option<String> {
+    /// The name of what handles the one route that nearly all of these weighed paths belong to; `others` is the weight of paths
+    /// that are not known.
+    fn one_of(&self, paths: &[(Sym, f64)], others: f64) -> Option<String> {
         let text = |path: &Sym| self.recording.strings.text(*path);
-        let all: f64 = paths.iter().map(|(_, weight)| weight).sum();
+        let all: f64 = others + paths.iter().map(|(_, weight)| weight).sum::<f64>();
         let mut shapes: BTreeMap<String, (f64, Vec<Sym>)> = BTreeMap::new();
         for (path, weight) in paths {
             let shape = shapes.entry(open_path(text(path))).or_default();
@@ -211,7 +243,7 @@ impl<'a> Routes<'a> {
         let (shape, (_, paths)) = most.filter(|(_, (weight, _))| *weight >= OF_ONE_ROUTE * all)?;
         let texts: Vec<&str> = paths.iter().map(text).collect();
         let only = || if let [only] = texts.as_slice() { (*only).to_owned() } else { shape };
-        let route = route_of(self.recording, &texts).unwrap_or_else(only);
+        let route = route_among(&self.names, &texts).unwrap_or_else(only);
         let mut methods = paths.iter().map(|path| self.methods.get(path).copied().flatten());
         let first = methods.next().flatten();
         let method = first.filter(|_| methods.all(|method| method == first));
@@ -222,13 +254,14 @@ impl<'a> Routes<'a> {
     }
 }
 
+/// What identifies a frame that may be a part of a handler: a lambda, or a method that was made at run time to call one.
+fn part(frame: &str) -> Option<String> {
+    if frame.contains(MADE) { Some(frame.to_owned()) } else { lambda(frame) }
+}
+
 /// What identifies a lambda in the names of both its method and its state machine: the enclosing type and its number.
-/// `M!T+<>c.<Run>b__7_2(int)` and `M!T+<>c+<<Run>b__7_2>d.MoveNext()` belong to one lambda. A method that was made at run time
-/// (`lambda_method9`) is one of its own.
+/// `M!T+<>c.<Run>b__7_2(int)` and `M!T+<>c+<<Run>b__7_2>d.MoveNext()` belong to one lambda.
 fn lambda(frame: &str) -> Option<String> {
-    if frame.contains("!dynamicClass.") {
-        return Some(frame.to_owned());
-    }
     let (outer, rest) = frame.split_once("+<>c")?;
     let class = rest.split(['.', '+']).next().unwrap_or_default();
     let (_, number) = rest.split_once(">b__")?;
@@ -299,6 +332,26 @@ mod tests {
         let expected = [(made, pay), (handler, pay), (other, "handler of /refund"), (machine, pay)];
         let expected = expected.map(|(frame, name)| (frame, name.to_owned()));
         assert_eq!(named(&recording), expected);
+    }
+
+    #[test]
+    fn where_all_requests_are_to_one_route_middleware_and_lambdas_of_named_methods_are_no_handlers() {
+        let [middleware, handler, inner] =
+            [0, 3, 9].map(|number| format!("Shop!Program+<>c.<<Main>$>b__0_{number}()"));
+        let (made, endpoint) = (
+            "Anonymous!dynamicClass.lambda_method1()",
+            "Microsoft.AspNetCore.Routing!Microsoft.AspNetCore.Routing.EndpointMiddleware.Invoke",
+        );
+        let check = |stack: &[&str], expected: &[&str]| {
+            let recording = served(&[("/pay", &[&[POOL, SERVER], stack].concat())]);
+            let named: Vec<&str> = named(&recording).into_iter().map(|(frame, _)| frame).collect();
+            assert_eq!(named, expected, "{stack:?}");
+        };
+        check(&[&middleware, made, &handler, &inner], &[made, &handler]);
+        check(&[&middleware, endpoint, &handler, &inner], &[&handler]);
+        check(&[&middleware], &[]);
+        check(&["Shop!Shop.Orders.Get()", &inner], &[]);
+        check(&["Shop!Shop.Orders.Get()", "E!Linq.Run()", made], &[]);
     }
 
     #[test]

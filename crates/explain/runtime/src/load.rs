@@ -326,13 +326,22 @@ pub(crate) fn metered_route(tag: Option<&str>) -> &str {
 /// The one route that all these paths belong to, by the service's name for it, which figures use, too. `None` if no route or
 /// several routes match.
 pub fn route_of(recording: &Trace, paths: &[&str]) -> Option<String> {
+    route_among(&route_names(recording), paths)
+}
+
+/// The service's own names of its routes.
+pub(crate) fn route_names(recording: &Trace) -> BTreeSet<&str> {
     let published = metered(recording, REQUESTS_METER, "count");
     let tags: BTreeSet<Sym> = published.iter().map(|of| of.tags).collect();
-    let of_meter = tags.iter().filter_map(|tags| tag(recording, *tags, "http.route"));
+    let of_meter = tags.into_iter().filter_map(|tags| tag(recording, tags, "http.route"));
     let of_rows: BTreeSet<Sym> = recording.requests.route.iter().copied().collect();
     let of_rows = of_rows.into_iter().filter_map(|route| recording.strings.get(route));
-    let routes: BTreeSet<&str> = of_meter.chain(of_rows).collect();
-    let mut possible = routes.into_iter().filter(|route| paths.iter().all(|path| is_of_route(path, route)));
+    of_meter.chain(of_rows).collect()
+}
+
+/// The one of these routes that all these paths belong to.
+pub(crate) fn route_among(routes: &BTreeSet<&str>, paths: &[&str]) -> Option<String> {
+    let mut possible = routes.iter().filter(|route| paths.iter().all(|path| is_of_route(path, route)));
     let only = possible.next().filter(|_| !paths.is_empty())?;
     // Routes of controllers have no leading slash, but every path does.
     possible.next().is_none().then(|| format!("/{}", only.trim_start_matches('/')))

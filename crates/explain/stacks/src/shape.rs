@@ -294,6 +294,11 @@ impl ShapedTree {
         self.name.get(node).copied()
     }
 
+    /// The other methods that a name stands for, in full: those that are parts of one handler.
+    pub fn also(&self, name: NameId) -> impl Iterator<Item = &str> {
+        self.aliases.iter().filter(move |(_, of)| **of == name).map(|(full, _)| full.as_str())
+    }
+
     /// A name by its full text.
     pub fn find_name(&self, full: &str) -> Option<NameId> {
         self.names.find(|name| name.full == full).or_else(|| self.aliases.get(full).copied())
@@ -479,7 +484,9 @@ impl FrameNames {
                     _ => full.clone(),
                 };
                 let stands_in = by_method && index.stands_in(frame);
-                let is_made = class == NameClass::Dynamic && handled.is_some();
+                // A handler that the runtime made, and a group of several modules, have none.
+                let is_made = class == NameClass::Dynamic && handled.is_some()
+                    || matches!(shaping.group, GroupBy::Namespace | GroupBy::Patterns(_));
                 let module = frames.module.get(frame).copied().filter(|_| !is_made).unwrap_or(Sym::NONE);
                 let module = modules.entry(module).or_insert_with(|| recording.strings.text(module).into());
                 let module = Arc::clone(module);

@@ -92,6 +92,9 @@ pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
     scale.weighed
 }
 
+/// In place of the weight of a sample that is left out because its thread is idle. No row weighs that.
+const IDLE: f64 = f64::NEG_INFINITY;
+
 /// A value as a weight. Not-a-number if it is missing.
 fn known(column: &[i64], at: usize) -> f64 {
     column.get(at).filter(|value| **value != NO_INT).map_or(f64::NAN, |value| *value as f64)
@@ -135,6 +138,10 @@ impl Scale<'_> {
     fn add(&mut self, thread: ThreadId, stack: Option<StackId>, weight: f64) {
         let stackless = self.filter.takes_stackless();
         if !self.is_thread(thread) || !passes(self.stacks.as_ref(), stack, stackless) {
+            return;
+        }
+        if weight == IDLE {
+            self.weighed.idle += 1;
             return;
         }
         if !weight.is_finite() {
@@ -197,22 +204,15 @@ impl Scale<'_> {
                 .get(at)
                 .is_some_and(|thread| samples.has(*thread, of.stack.get(at).copied().flatten(), state))
         };
+        let (lock, filter) = (find("lock"), self.filter);
+        // A thread that waits for a lock is in the middle of something, whatever its stack is.
         let is_idle = |at: usize| {
             of.state.get(at).copied() == waiting
-                && self.filter.is_left_out(of.stack.get(at).copied().flatten())
+                && (lock.is_none() || of.waiting_on.get(at).copied() != lock)
+                && filter.is_left_out(of.stack.get(at).copied().flatten())
         };
         let wanted = |at| state.has(&of.state, at) && waiting_on.has(&of.waiting_on, at) && is_chosen(at);
-        let idle = std::cell::Cell::new(0u64);
-        let weight = |at: usize| {
-            if !wanted(at) {
-                return None;
-            }
-            let is_idle = is_idle(at);
-            idle.set(idle.get() + u64::from(is_idle));
-            (!is_idle).then_some(1.0)
-        };
-        self.moments(&rows, weight);
-        self.weighed.idle += idle.get();
+        self.moments(&rows, |at| wanted(at).then(|| if is_idle(at) { IDLE } else { 1.0 }));
     }
 
     fn allocations(&mut self, recording: &Trace, metric: &Metric) {

@@ -180,7 +180,7 @@ fn draw(out: &mut String, view: &TreeView, frame: &Frame<'_>, options: &FlameOpt
     out.extend([format!("</svg></{element}>")]);
 }
 
-/// The full name, its weight with the time that it stands for, and its share of the total and of its caller; in a comparison also
+/// The full name, its weight with the time that it stands for, and its share of the total and of the frame above; in a comparison also
 /// those of the other recording.
 fn tooltip(view: &TreeView, frame: &Frame<'_>, options: &FlameOptions<'_>) -> String {
     let mut text = clipped(frame.full, MAX_LETTERS);
@@ -194,10 +194,12 @@ fn tooltip(view: &TreeView, frame: &Frame<'_>, options: &FlameOptions<'_>) -> St
     let (all, own) = (part(frame.weight, view.total), part(frame.own, view.total));
     text.extend([format!("\n{all}, {own} of it itself")]);
     if let Some(caller) = frame.caller {
-        text.extend([format!("\n{} of its caller", percent(share(frame.weight, caller)))]);
+        text.extend([format!("\n{} of the frame above", percent(share(frame.weight, caller)))]);
     }
     if let (Some(against), Some(total)) = (frame.against, view.total_against) {
-        text.extend([format!("\nin the other recording {}", part(against, total))]);
+        // The other recording may have been sampled at another interval, so its samples are no time here.
+        let there = format!("{} ({})", weighed(against, options.unit), percent(share(against, total)));
+        text.extend([format!("\nin the other recording {there}")]);
     }
     text
 }
@@ -271,7 +273,7 @@ mod tests {
         assert_eq!((places(&flame.svg), flame.left_out), (expected.to_vec(), 0));
         assert_eq!(attribute(&elements(&flame.svg)[0], "height"), "54");
         assert!(flame.svg.contains(
-            "<title>A!pay\n3 samples (75.0 %), 3 samples (75.0 %) of it itself\n75.0 % of its caller</title>"
+            "<title>A!pay\n3 samples (75.0 %), 3 samples (75.0 %) of it itself\n75.0 % of the frame above</title>"
         ));
         assert!(
             flame.svg.contains("<title>A!main\n4 samples (100.0 %), 0 samples (0.0 %) of it itself</title>")

@@ -69,7 +69,10 @@ pub fn lane_pairs(pairs: &[[LaneSide<'_>; 2]], options: &LaneOptions) -> String 
     for pair in pairs {
         let lanes = || pair.iter().filter_map(|side| side.lane);
         let Some(title) = lanes().map(|lane| lane.title).next() else { continue };
-        let most = lanes().filter_map(Lane::most).filter(|most| most.is_finite()).max_by(f64::total_cmp);
+        // Lanes of different units have no common scale.
+        let is_one_unit = lanes().all(|lane| lanes().all(|other| lane.unit == other.unit));
+        let tops = lanes().filter_map(plot::top).map(|(top, _)| top).filter(|_| is_one_unit);
+        let most = tops.max_by(f64::total_cmp);
         drawn.extend([String::from("<div class=\"lane-pair\">")]);
         for side in pair {
             let options = LaneOptions { width: side.columns, most, axis: Some(axis_span), ..*options };
@@ -121,7 +124,7 @@ fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick], extra: Extra
          {}<div class=\"lane-room\">{}</div></figure>",
         escape(lane.title),
         escape(&figures(lane, span)),
-        escape(&about(lane)),
+        escape(&about(lane, plot.top())),
         key(lane),
         escape(&spoken(lane)),
         scale(lane, span, plot.top()),
@@ -158,8 +161,8 @@ fn singular(counts: &str) -> &str {
 }
 
 /// What the lane shows, what a full one means, and how much is not drawn.
-fn about(lane: &Lane) -> String {
-    let full = match plot::top(lane) {
+fn about(lane: &Lane, top: Option<f64>) -> String {
+    let full = match plot::top(lane).filter(|(own, _)| top == Some(*own)) {
         Some((full, true)) if lane.counts.is_empty() => format!("; a full lane is {}", show(full, lane.unit)),
         Some((full, true)) => format!("; a full lane is all {} {}", short(full), lane.counts),
         _ => String::new(),
@@ -285,6 +288,12 @@ mod tests {
     use timeline::{Busiest, Layer, Stretch};
 
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
+
+    /// What a lane alone says of itself.
+    fn about_alone(lane: &Lane) -> String {
+        about(lane, plot::top(lane).map(|(top, _)| top))
+    }
+
     const OPTIONS: LaneOptions =
         LaneOptions { width: 100, height: 11, marked: None, is_main: true, most: None, axis: None };
 
@@ -441,7 +450,7 @@ mod tests {
         assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "max 9 ms (gen 0)");
         let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
         assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
-        assert_eq!(about(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
+        assert_eq!(about_alone(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
         let marks = Lane { left_out: 1, ..lane(LaneValues::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
         assert_eq!(figures(&marks), "10 in all · max 6 in 0.50 µs · 1 left out");
     }
@@ -461,7 +470,7 @@ mod tests {
         let cores =
             |used: f64| Lane { unit: "", counts: "cores", full: Some(4.0), ..area(&[&[Some(used)]], false) };
         check(&cores(2.0), "4 cores");
-        assert_eq!(about(&cores(2.0)), "What it shows; a full lane is all 4 cores");
+        assert_eq!(about_alone(&cores(2.0)), "What it shows; a full lane is all 4 cores");
         assert_eq!(paths(&cores(2.0))[0].1, "M0 11V6H100V11Z");
         // Of all cores this would be a line at the bottom.
         check(&cores(0.25), "0.25 cores");
@@ -507,6 +516,11 @@ mod tests {
         assert_eq!(of("d", "series"), ["M0 11V6H50V11Z", "M0 11V1H100V11Z"]);
         assert!(markup.contains("before: &lt;a&gt;</span>") && markup.contains("after: b</span>"));
         assert_eq!(markup.matches("lane-axis").count(), 1);
+        // A level that only one of them is scaled to alone is that of both.
+        let cores = |used: f64| Lane { counts: "cores", full: Some(8.0), ..area(&[&[Some(used)]], false) };
+        let (few, many) = (cores(0.5), cores(3.0));
+        let pair = [LaneSide { lane: Some(&few), ..before }, LaneSide { lane: Some(&many), ..after }];
+        assert_eq!(lane_pairs(&[pair], &OPTIONS).matches("<span>8 ms cores</span>").count(), 2);
         let nothing = lane_pairs(&[[LaneSide { lane: None, ..before }, after]], &OPTIONS);
         assert!(nothing.contains("nothing recorded"));
         assert_eq!(lane_pairs(&[[LaneSide { lane: None, ..before }; 2]], &OPTIONS), "");

@@ -435,7 +435,7 @@ fn idle_threads_are_left_out_and_counted_and_one_link_shows_them() {
         (total.parse().unwrap(), said)
     };
     let ((busy, said), (all, said_of_all)) = (samples("metric=waiting"), samples("metric=waiting&idle=1"));
-    let left_out = said.split_once(" of threads that wait for work").unwrap().0;
+    let left_out = said.split_once(" of idle threads").unwrap().0;
     let left_out =
         left_out.trim_end_matches(" samples").trim_end_matches(" sample").rsplit(' ').next().unwrap();
     assert!(said.contains("idle=1"), "{said}");

@@ -88,13 +88,13 @@ impl KindOfPages for TracePages {
     }
 
     fn written(&self, name: &str) -> String {
-        self.handler(name).map_or_else(|| runtime::written_name(name), str::to_owned)
+        self.here.written(name)
     }
 
     fn written_list(&self, names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
         // Several methods may handle the requests to one route: then each keeps what tells it apart.
-        let handlers: Vec<_> = names.iter().map(|name| self.handler(name)).collect();
+        let handlers: Vec<_> = names.iter().map(|name| self.here.handler(name)).collect();
         let is_only = |handler: &str| handlers.iter().filter(|of| **of == Some(handler)).count() == 1;
         let written = |(name, handler): (&&str, Option<&str>)| match handler {
             Some(handler) if is_only(handler) => handler.to_owned(),
@@ -116,8 +116,8 @@ impl KindOfPages for TracePages {
     }
 
     fn folds_time_line(ctx: &TraceCtx<'_>) -> bool {
-        // The summary of a comparison has the time lines of both. A reader who selected a range wants to see it.
-        ctx.kind().against.is_some() && ctx.path == "/" && !ctx.is_part()
+        // The summary of a comparison has the time lines of both. A reader who asked for a range wants to see it.
+        ctx.kind().against.is_some() && ctx.path == "/" && !ctx.is_part() && !ctx.params.is_range_refused()
     }
 
     fn deciding_lanes(&self) -> Vec<&'static str> {

@@ -191,7 +191,10 @@ fn body(
         }
         details.why { summary { "Why it happens" } p { (prose(&finding.why)) } }
         details.why { summary { "How to verify" } p { (prose(&finding.verify)) } }
-        template data-markdown="" { (text::explain::finding(finding)) }
+        template data-markdown="" {
+            @if let Some(became) = became { "Compared with the earlier recording: " (became.word()) ".\n\n" }
+            (text::explain::finding(finding))
+        }
     }
 }
 
@@ -274,7 +277,7 @@ fn places(links: &dyn Links, finding: &Finding) -> Markup {
                     li { span.num { (show(of.share, "share")) } " "
                         @if let Some(href) = links.to(Target::FoundAt(finding, of.first)) { a.name href=(href) title=(of.first.frame) { (of.name) } }
                         @else { span.name title=(of.first.frame) { (of.name) } }
-                        @if let Some(path) = of.path { span.hint { ", called by requests to " (path) } }
+                        @if let Some(path) = of.path { span.hint { ", " (of.how) " " (path) } }
                     }
                 }
             }
@@ -287,6 +290,8 @@ struct NamedPlace<'a> {
     name: String,
     /// The path of the requests, if the name does not say it.
     path: Option<&'a str>,
+    /// What the place has to do with these requests.
+    how: &'static str,
     share: f64,
     first: &'a Place,
 }
@@ -296,16 +301,17 @@ fn named_places<'a>(links: &dyn Links, finding: &'a Finding) -> Vec<NamedPlace<'
     let mut places: Vec<NamedPlace<'a>> = Vec::new();
     for place in &finding.places {
         let name = links.written(&place.frame);
-        // A generated name says less than the path whose requests it answers.
+        // A generated name may be of any lambda within a request.
         let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
+        let is_handler = name.starts_with(HANDLER);
         let (name, path) = match place.request.as_deref() {
-            _ if name.starts_with(HANDLER) => (name, None),
-            Some(path) if is_generated => (format!("{HANDLER} {path}"), None),
+            _ if is_handler => (name, None),
             path => (name, path),
         };
-        match places.iter_mut().find(|known| known.name == name && name.starts_with(HANDLER)) {
+        let how = if is_generated { "in requests to" } else { "called by requests to" };
+        match places.iter_mut().find(|known| is_handler && known.name == name) {
             Some(known) => known.share += place.share,
-            None => places.push(NamedPlace { name, path, share: place.share, first: place }),
+            None => places.push(NamedPlace { name, path, how, share: place.share, first: place }),
         }
     }
     places.sort_by(|a, b| b.share.total_cmp(&a.share));

@@ -2,7 +2,7 @@
 
 use crate::legend::{module_of, modules};
 use crate::stacked::{Stacked, missed};
-use crate::tree::tree;
+use crate::tree::{detail, more, tree};
 use crate::words::{counted_len, percent};
 use crate::{Links, place};
 use maud::{Markup, html};
@@ -65,7 +65,14 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let find = params.get("methods.find").map(str::to_lowercase);
     let name = |row: &MethodRow| of.profile.shape.names.get(row.name);
     if let Some(find) = &find {
-        rows.retain(|row| name(row).is_some_and(|name| name.full.to_lowercase().contains(find)));
+        rows.retain(|row| {
+            name(row).is_some_and(|name| {
+                let texts = [name.full.as_str(), name.short.as_str()]
+                    .into_iter()
+                    .chain(of.profile.shape.also(row.name));
+                texts.map(str::to_lowercase).any(|text| text.contains(find))
+            })
+        });
     }
     if params.get("methods.sort") == Some("-total") {
         rows.sort_by(|a, b| b.total.total_cmp(&a.total).then(a.name.cmp(&b.name)));
@@ -148,8 +155,8 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
         };
     };
     let towards = |direction| {
-        let options =
-            ViewOptions { direction, zoom: None, least_share: 0.005, most_nodes: 600, ..options.clone() };
+        let (least_share, most_nodes) = detail(more(params));
+        let options = ViewOptions { direction, zoom: None, least_share, most_nodes, ..options.clone() };
         view(profile, &options)
     };
     let (callers, callees) = (towards(Direction::Up), towards(Direction::Down));

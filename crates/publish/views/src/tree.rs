@@ -17,12 +17,12 @@ const DEEPEST: u32 = 150;
 const MOST_MORE: u32 = 2;
 
 /// How often the reader asked for more, from 0.
-fn more(params: &Params) -> u32 {
+pub(crate) fn more(params: &Params) -> u32 {
     params.get("more").and_then(|more| more.parse().ok()).unwrap_or(0u32).min(MOST_MORE)
 }
 
 /// The smallest subtree, as a share of the whole, and the most nodes.
-fn detail(more: u32) -> (f64, usize) {
+pub(crate) fn detail(more: u32) -> (f64, usize) {
     match more {
         0 => (0.005, 1_500),
         1 => (0.000_5, 6_000),

@@ -151,9 +151,8 @@ impl<'a> Plot<'a> {
 
     /// The value at the upper edge: that of the lane, or a larger one that another lane shares. `None` without any value.
     pub(super) fn top(&self) -> Option<f64> {
-        let own = top(self.lane).map(|(top, _)| top);
         let shared = self.shared_most.filter(|most| most.is_finite());
-        own.into_iter().chain(shared).max_by(f64::total_cmp)
+        shared.or_else(|| top(self.lane).map(|(top, _)| top))
     }
 
     /// The value at the full height: at least the lane's own largest, so that nothing is cut.

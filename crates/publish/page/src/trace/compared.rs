@@ -131,7 +131,15 @@ fn entries<'a>(here: &'a Explained, other: &'a Explained, diff: &'a Diff) -> Vec
         let compared = Compared { became: Became::Gone, reason: reason(change(finding)) };
         Entry { of: other, finding, compared }
     });
-    ours.chain(gone).collect()
+    // What the later recording could not judge is neither gone nor still there.
+    let is_unknown = |finding: &&Finding| {
+        change(finding).is_none() && findings_of(here).iter().all(|of| of.id != finding.id)
+    };
+    let unknown = findings_of(other).iter().filter(is_unknown).map(|finding| {
+        let compared = Compared { became: Became::NotCompared, reason: None };
+        Entry { of: other, finding, compared }
+    });
+    ours.chain(gone).chain(unknown).collect()
 }
 
 fn reason(change: Option<&FindingChange>) -> Option<&str> {
@@ -170,51 +178,55 @@ fn findings(ctx: &TraceCtx<'_>, other: &Explained, diff: &Diff) -> Markup {
 fn card(ctx: &TraceCtx<'_>, entry: &Entry<'_>) -> Markup {
     let Entry { of, finding, compared } = entry;
     let explanation = &of.explanation;
-    if compared.became == Became::Gone {
+    if !std::ptr::eq(*of, ctx.here()) {
         let elsewhere = |finding: &Finding| proof::proof_elsewhere(of, finding);
-        return exhibit(&Elsewhere(ctx), explanation, finding, Some(*compared), &elsewhere);
+        return exhibit(&Elsewhere { ctx, of }, explanation, finding, Some(*compared), &elsewhere);
     }
     exhibit(ctx, explanation, finding, Some(*compared), &|finding| proof::proof(ctx, finding))
 }
 
 /// The links of a card of the earlier recording. Only stacks are of both recordings, so all others are left out.
 #[derive(Debug)]
-struct Elsewhere<'a, 'b>(&'a TraceCtx<'b>);
+struct Elsewhere<'a, 'b> {
+    ctx: &'a TraceCtx<'b>,
+    /// The earlier recording, which the card is of.
+    of: &'a Explained,
+}
 
 impl Links for Elsewhere<'_, '_> {
     fn params(&self) -> &Params {
-        self.0.params
+        self.ctx.params
     }
 
     fn path(&self) -> &str {
-        self.0.path
+        self.ctx.path
     }
 
     fn is_file(&self) -> bool {
-        self.0.file
+        self.ctx.file
     }
 
     fn to(&self, target: Target<'_>) -> Option<String> {
         let Target::Finding(finding) = target else { return None };
-        let metric = links::metric_of(finding).filter(|metric| self.0.here().sums_up_by(metric))?;
+        let metric = links::metric_of(finding).filter(|metric| self.ctx.here().sums_up_by(metric))?;
         // Without the finding itself, which this recording lacks: the samples of one would be compared with none.
-        let params = self.0.params.kept().with("metric", &metric.name()).with("my", "1");
-        (!self.0.file).then(|| params.href(STACKS))
+        let params = self.ctx.params.kept().with("metric", &metric.name()).with("my", "1");
+        (!self.ctx.file).then(|| params.href(STACKS))
     }
 
     fn noun(&self) -> &'static str {
-        Links::noun(self.0)
+        Links::noun(self.ctx)
     }
 
     fn is_part(&self) -> bool {
-        Links::is_part(self.0)
+        Links::is_part(self.ctx)
     }
 
     fn written(&self, name: &str) -> String {
-        Links::written(self.0, name)
+        self.of.written(name)
     }
 
     fn written_list(&self, names: &[&str]) -> Vec<String> {
-        Links::written_list(self.0, names)
+        names.iter().map(|name| self.of.written(name)).collect()
     }
 }

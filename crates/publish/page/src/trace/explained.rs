@@ -21,8 +21,8 @@ const LANES_KEPT: usize = 4;
 const GLIMPSES_KEPT: usize = 40;
 /// How many rows of a finding its card shows.
 const GLIMPSE_ROWS: usize = 4;
-/// The longest that the first rows of a card may take. A page has several cards.
-const GLIMPSE_PATIENCE: Duration = Duration::from_millis(100);
+/// The longest that the first rows of a card of a served page may take. A page has several cards.
+pub(super) const GLIMPSE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The parameters of an address that shape the stacks: equal parameters, equal shape.
 pub(super) type ShapeKey = [String; 5];
@@ -47,7 +47,7 @@ pub(crate) struct Explained {
     shapes: Recent<ShapeKey, ShapedTree>,
     lanes: Recent<(Span, usize), Vec<Lane>>,
     topics: Recent<Id, Topic>,
-    glimpses: Recent<String, Option<Answer>>,
+    glimpses: Recent<String, Answer>,
 }
 
 impl Explained {
@@ -91,6 +91,17 @@ impl Explained {
         self.handlers.of(self.recording.frames.name.find(|of| *of == name)?)
     }
 
+    /// A method as people write it.
+    pub(crate) fn written(&self, method: &str) -> String {
+        self.handler(method).map_or_else(|| runtime::written_name(method), str::to_owned)
+    }
+
+    /// Whether any stack may have a method.
+    pub(crate) fn has_method(&self, method: &str) -> bool {
+        let name = self.recording.strings.find(method);
+        name.is_some_and(|name| self.recording.frames.name.find(|of| *of == name).is_some())
+    }
+
     /// Whether the stacks can be summed up by a metric.
     pub(crate) fn sums_up_by(&self, metric: &Metric) -> bool {
         self.offers.iter().any(|offer| offer.metric == *metric)
@@ -107,10 +118,10 @@ impl Explained {
         self.lanes.get(&key, || timeline::lanes(&self.recording, &self.index, span, pieces))
     }
 
-    /// The first rows of a query. `None` if it takes longer than a card can wait.
-    pub(super) fn glimpse(&self, sql: &str) -> Arc<Option<Answer>> {
-        self.glimpses
-            .get(&sql.to_owned(), || run_within(&self.tables, sql, Some(GLIMPSE_ROWS), GLIMPSE_PATIENCE).ok())
+    /// The first rows of a query. `None` if it takes longer than its reader can wait.
+    pub(super) fn glimpse(&self, sql: &str, patience: Duration) -> Option<Arc<Answer>> {
+        let run = || run_within(&self.tables, sql, Some(GLIMPSE_ROWS), patience).ok();
+        self.glimpses.get_if(&sql.to_owned(), run)
     }
 
     /// How a part of the runtime works, with this recording's figures.
@@ -136,21 +147,27 @@ impl<K: Clone + PartialEq, V> Recent<K, V> {
 
     /// The value of a key. `make` computes it if it is not kept.
     fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
-        let lock = || self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = |values: &mut Vec<(K, Arc<V>)>| {
-            let at = values.iter().position(|(of, _)| of == key)?;
-            let value = values.remove(at);
-            values.push(value.clone());
-            Some(value.1)
-        };
-        let kept = find(&mut lock());
-        if let Some(value) = kept {
-            return value;
-        }
-        // Computed without the lock: two readers who want the same value at once both compute it, but nobody else
-        // waits.
-        let value = Arc::new(make());
-        let mut values = lock();
+        self.kept(key).unwrap_or_else(|| self.keep(key, make()))
+    }
+
+    /// The same, if `make` succeeds.
+    fn get_if(&self, key: &K, make: impl FnOnce() -> Option<V>) -> Option<Arc<V>> {
+        let kept = self.kept(key);
+        kept.or_else(|| Some(self.keep(key, make()?)))
+    }
+
+    fn kept(&self, key: &K) -> Option<Arc<V>> {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = values.iter().position(|(of, _)| of == key)?;
+        let value = values.remove(at);
+        values.push(value.clone());
+        Some(value.1)
+    }
+
+    // A value is computed without the lock: two readers who want the same value at once both compute it, but nobody else waits.
+    fn keep(&self, key: &K, value: V) -> Arc<V> {
+        let value = Arc::new(value);
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if values.len() >= self.capacity {
             values.remove(0);
         }

@@ -10,7 +10,7 @@ use model::Sym;
 use report::unit::duration;
 use rustc_hash::FxHashMap;
 use stacks::{Filter, Metric, distinct, short_name, weigh, written_weight};
-use views::words::{counted_len, percent};
+use views::words::{counted, counted_len, percent};
 
 /// The most methods of a list.
 const ROWS: usize = 10;
@@ -45,17 +45,17 @@ fn list(ctx: &TraceCtx<'_>, metric: &Metric, counts: Option<&Metric>, title: &st
     let left_out = idle.is_some();
     let filter = Filter { from_ns, to_ns, idle, ..Filter::default() };
     let weighed = weigh(&here.recording, metric, &filter);
-    let counted = counts.map(|counts| weigh(&here.recording, counts, &filter));
+    let times = counts.map(|counts| weigh(&here.recording, counts, &filter));
     let mut sums: FxHashMap<Sym, Weight> = FxHashMap::default();
     for (stack, weight) in weighed.own.iter_with_ids() {
-        let rows = counted.as_ref().and_then(|of| of.own.get(stack)).copied().unwrap_or(0.0);
+        let rows = times.as_ref().and_then(|of| of.own.get(stack)).copied().unwrap_or(0.0);
         if *weight > 0.0 || rows > 0.0 {
             let sum = sums.entry(here.index.named_frame(&here.recording, Some(stack))).or_default();
             sum.weight += weight;
             sum.rows += rows;
         }
     }
-    let mut sums: Vec<(Sym, Weight)> = sums.into_iter().collect();
+    let mut sums = by_handler(ctx, sums);
     sums.sort_by(|a, b| b.1.weight.total_cmp(&a.1.weight).then(a.0.cmp(&b.0)));
     let more = sums.len().saturating_sub(ROWS);
     sums.truncate(ROWS);
@@ -69,7 +69,8 @@ fn list(ctx: &TraceCtx<'_>, metric: &Metric, counts: Option<&Metric>, title: &st
             div.toolbar { h2 { (title) } button.copy type="button" data-copy=(id) hidden { "Copy as CSV" } }
             p.hint {
                 "Each stack counts for its innermost method of yours; without one, for what the framework does there."
-                @if left_out && weighed.idle > 0 { " Threads that wait for work are left out (" (report::unit::short(base::number::real_u64(weighed.idle))) " samples)." }
+                @if left_out && weighed.idle > 0 { " Idle threads are left out (" (report::unit::short(base::number::real_u64(weighed.idle))) " samples)." }
+                @if weighed.unweighed > 0 { " " (counted(weighed.unweighed, "row")) " of unknown weight are left out." }
                 @if weighed.stackless > 0.0 { " " (written_weight(weighed.stackless, unit)) " have no stack." }
             }
             div.scroll tabindex="0" role="region" aria-label=(title) {
@@ -93,6 +94,27 @@ fn list(ctx: &TraceCtx<'_>, metric: &Metric, counts: Option<&Metric>, title: &st
             @if more > 0 { p.hint { (counted_len(more, "more method")) ": see the call tree." } }
         } }
     }
+}
+
+/// The sums with the methods of each handler as one.
+fn by_handler(ctx: &TraceCtx<'_>, sums: FxHashMap<Sym, Weight>) -> Vec<(Sym, Weight)> {
+    let mut sums: Vec<(Sym, Weight)> = sums.into_iter().collect();
+    sums.sort_by_key(|(name, _)| *name);
+    let mut of_handler: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut out: Vec<(Sym, Weight)> = Vec::new();
+    for (name, of) in sums {
+        let handler = ctx.here().handler(ctx.here().recording.strings.text(name));
+        let next = out.len();
+        let at = handler.map_or(next, |handler| *of_handler.entry(handler).or_insert(next));
+        match out.get_mut(at) {
+            Some((_, sum)) => {
+                sum.weight += of.weight;
+                sum.rows += of.rows;
+            }
+            None => out.push((name, of)),
+        }
+    }
+    out
 }
 
 /// The name of a method as pictures show it.

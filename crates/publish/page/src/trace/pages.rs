@@ -34,9 +34,13 @@ impl TracePages {
 }
 
 impl TracePages {
-    /// What a method is called if it handles the requests to one route, in either recording.
+    /// What a method is called if it handles the requests to one route. In a comparison, the same route in both recordings that have
+    /// it: the compiler numbers lambdas anew in each build.
     pub(super) fn handler(&self, method: &str) -> Option<&str> {
-        self.here.handler(method).or_else(|| self.against.as_ref()?.handler(method))
+        let of = [Some(&self.here), self.against.as_ref()].into_iter().flatten();
+        let mut handlers = of.filter(|of| of.has_method(method)).map(|of| of.handler(method));
+        let first = handlers.next()??;
+        handlers.all(|of| of == Some(first)).then_some(first)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What proves a finding: the lane that decides, a small flame graph of what it counts, and its rows.
 
-use super::explained::Explained;
+use super::explained::{Explained, GLIMPSE_PATIENCE};
 use super::links::{counted, metric_of};
 use super::own::STACKS;
 use super::pages::TraceCtx;
@@ -41,9 +41,15 @@ pub(super) fn proof(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
 /// The first rows of a finding that is not proved by stacks.
 fn glimpse(ctx: &TraceCtx<'_>, finding: &Finding) -> Markup {
     let Some(first) = finding.evidence.first() else { return html! {} };
-    let answer = ctx.here().glimpse(&first.sql);
+    // A file is the same on every machine, however slow.
+    let patience = if ctx.file { views::tables::PATIENCE } else { GLIMPSE_PATIENCE };
     let id = format!("first-{}", finding.id);
-    html! { @if let Some(answer) = &*answer { (views::tables::glimpse(ctx, id, finding.view.shows, answer)) } }
+    html! {
+        @match ctx.here().glimpse(&first.sql, patience) {
+            Some(answer) => (views::tables::glimpse(ctx, id, finding.view.shows, &answer)),
+            None => p.hint { "Its first rows take long to find, so they are not here." },
+        }
+    }
 }
 
 /// The same of a finding of another recording: its lane and its stacks, without links into views of this recording.

@@ -70,6 +70,8 @@ pub(crate) struct Selected {
     pub(crate) folded_against: Option<usize>,
     /// How many samples of idle threads of this recording are left out.
     pub(crate) idle: u64,
+    /// `idle` of the other recording. `None` without a comparison.
+    pub(crate) idle_against: Option<u64>,
 }
 
 impl Selection {
@@ -162,7 +164,7 @@ impl Selection {
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
             let profile = WeightedTree::new(shape, &weighed);
-            return Selected { profile, scale: None, folded, folded_against: None, idle };
+            return Selected { profile, scale: None, folded, folded_against: None, idle, idle_against: None };
         };
         let other_weighed = match self.kind.as_deref().map(|kind| of_kind(&other.recording, kind)) {
             // To a filter, an empty list means all threads.
@@ -188,10 +190,11 @@ impl Selection {
         };
         let scale = self.scale(here, other);
         let other_shape = other.shape(&self.key, &self.shaping);
+        let idle_against = Some(other_weighed.idle);
         let folded_against = Some(other_shape.folded(&other.recording, &other_weighed));
         let other = (&*other_shape, &other_weighed);
         let profile = WeightedTree::compared(&shape, &weighed, other, scale.unwrap_or(1.0));
-        Selected { profile, scale, folded, folded_against, idle }
+        Selected { profile, scale, folded, folded_against, idle, idle_against }
     }
 
     /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
@@ -212,9 +215,10 @@ impl Selection {
 }
 
 /// Whether samples of idle threads are left out: those of threads that wait hide the others. Whoever asks for a finding, a
-/// thread, a method or a kind of wait gets all of it.
+/// thread, a method, a pattern or a kind of wait gets all of it.
 fn leaves_out_idle(params: &Params, metric: &Metric) -> bool {
-    let asks = [IDLE, "finding", "thread", "method", "on"].iter().any(|name| params.get(name).is_some());
+    let asks =
+        [IDLE, "finding", "thread", "method", "on", "include"].iter().any(|name| params.get(name).is_some());
     matches!(metric, Metric::Waiting | Metric::Wall) && !asks
 }
 

@@ -168,7 +168,12 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
     html! {
         p.said {
             b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
-            @if let Some(ns) = ctx.here().sample_ns.filter(|_| unit == "samples") { ", about " (duration(ns * profile.total() / 1e6)) " of threads: each was sampled every " (duration(ns / 1e6)) " on average" }
+            @if let Some(ns) = ctx.here().sample_ns.filter(|_| unit == "samples") {
+                @match sampler(ctx) {
+                    Sampler::Cpus { .. } => { ", about " (duration(ns * profile.total() / 1e6)) " of CPU time: a sample stands for " (duration(ns / 1e6)) }
+                    Sampler::Threads => { ", about " (duration(ns * profile.total() / 1e6)) " of threads: each was sampled every " (duration(ns / 1e6)) " on average" }
+                }
+            }
             @if unit != "samples" && unit != "events" { " in " (count_of(profile.rows, "row")) }
             @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (count_of(whole, "row")) " in the recording" }
             @if profile.unweighed > 0 { "; " (count_of(profile.unweighed, "row")) " of unknown weight are left out" }
@@ -181,7 +186,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
             "."
             (only("finding", "Only what counts for the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
             (plumbing(ctx, selection, selected))
-            (idle(ctx, selected))
+            (idle(ctx, selection, selected))
         }
     }
 }
@@ -208,15 +213,23 @@ fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> M
 }
 
 /// How many samples of idle threads are left out, and the way to the opposite.
-fn idle(ctx: &TraceCtx<'_>, selected: &Selected) -> Markup {
+fn idle(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
     let params = ctx.params.without(&["root", IDLE]);
+    let is_asked_for = ctx.params.get(IDLE).is_some();
+    let narrowed = ["method", "include"].iter().any(|name| ctx.params.get(name).is_some());
+    let may_be_idle =
+        matches!(selection.metric, Metric::Waiting | Metric::Wall) && ctx.params.get("finding").is_none();
     html! {
-        @if selected.idle > 0 {
-            " " (count_of(selected.idle, "sample")) " of threads that wait for work" @if selected.idle == 1 { " is" } @else { " are" } " left out ("
+        @if selected.idle > 0 || selected.idle_against.is_some_and(|count| count > 0) {
+            " " (count_of(selected.idle, "sample"))
+            @if let Some(others) = selected.idle_against { " here and " (count_of(others, "sample")) " there" }
+            " of idle threads" @if selected.idle == 1 && selected.idle_against.is_none() { " is" } @else { " are" } " left out ("
             @if ctx.is_file() { "casebook open shows them" } @else { a href=(params.with(IDLE, "1").href(ctx.path)) { "show them" } }
             ")."
-        } @else if ctx.params.get(IDLE).is_some() {
-            " Threads that wait for work are shown (" a href=(params.href(ctx.path)) { "leave them out" } ")."
+        } @else if narrowed && may_be_idle && !is_asked_for {
+            " Idle threads are counted here, too."
+        } @else if is_asked_for {
+            " Idle threads are shown (" a href=(params.href(ctx.path)) { "leave them out" } ")."
         }
     }
 }
@@ -262,7 +275,7 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
                 input type="checkbox" name=(PLUMBING) value="1" checked[params.get(PLUMBING).is_some()]; " Async plumbing"
             }
             @if matches!(selection.metric, Metric::Waiting | Metric::Wall) {
-                label.check title="Threads of the pool without work, and threads of the runtime that wait for something to do." {
+                label.check title="Threads of the pool without work, the runtime's own threads that wait for something to do, and the main thread of a host that waits for the end." {
                     input type="checkbox" name=(IDLE) value="1" checked[params.get(IDLE).is_some()]; " Idle threads"
                 }
             }

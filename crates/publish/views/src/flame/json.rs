@@ -2,6 +2,7 @@
 //!
 //! `names`, `shown_names` and `kind` have one entry per name; a kind is one of `kinds`, those that the legend can list. `nodes` are
 //! in pre-order and begin with the zoomed node.
+//! `also` has, by the number of a handler's name, the other methods that are parts of it.
 //! `sample_ns` is how much time of a thread one sample stands for, if that is known.
 //! `span` is the width of a node; in a comparison, the sum of both recordings.
 
@@ -87,8 +88,19 @@ pub fn json(of: &Stacked<'_>, view: &TreeView) -> Value {
     if profile.total_against().is_some() {
         columns["against"] = json!(nodes.against);
     }
+    // What else a name stands for, by its number: script finds a handler by any of its parts.
+    let mut also = serde_json::Map::new();
+    for (name, number) in number_of.iter_with_ids() {
+        let others: Vec<&str> = shape.also(name).collect();
+        if let Some(number) =
+            number.filter(|_| !others.is_empty() || shape.names.get(name).is_some_and(|of| of.is_handler))
+        {
+            also.insert(number.to_string(), json!(others));
+        }
+    }
     json!({
         "unit": of.metric.unit(),
+        "also": also,
         "sample_ns": of.time_ns(1.0),
         "total": view.total,
         "total_against": view.total_against,
