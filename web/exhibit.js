@@ -70,14 +70,23 @@ function lines(text) {
   for (const word of text.data.matchAll(/\S+/g)) {
     range.setStart(text, word.index);
     range.setEnd(text, word.index + word[0].length);
-    const place = range.getClientRects()[0];
-    if (!place || place.width === 0) continue;
-    const last = found.at(-1);
-    if (last && Math.abs(last.top - place.top) < place.height / 2) {
-      last.text += ` ${word[0]}`;
-      last.right = place.right;
-    } else {
-      found.push({ text: word[0], left: place.left, right: place.right, top: place.top, height: place.height });
+    // A long word may be broken: then it is drawn letter by letter, and the letters of a line are joined again.
+    const isBroken = range.getClientRects().length > 1;
+    let at = word.index;
+    for (const part of isBroken ? word[0] : [word[0]]) {
+      range.setStart(text, at);
+      range.setEnd(text, at + part.length);
+      const isFirst = at === word.index;
+      at += part.length;
+      const place = range.getClientRects()[0];
+      if (!place || place.width === 0) continue;
+      const last = found.at(-1);
+      if (last && Math.abs(last.top - place.top) < place.height / 2) {
+        last.text += (isFirst ? " " : "") + part;
+        last.right = place.right;
+      } else {
+        found.push({ text: part, left: place.left, right: place.right, top: place.top, height: place.height });
+      }
     }
   }
   return found;
@@ -96,15 +105,15 @@ export function drawing(card) {
   root.append(drawn("rect", { width, height, fill: paper }));
   const at = (/** @type {DOMRect} */ place) => ({ x: place.left - whole.left + MARGIN, y: place.top - whole.top + MARGIN });
   let bottom = 0;
-  const visit = (/** @type {Node} */ node) => {
+  const visit = (/** @type {Node} */ node, /** @type {Element} */ into) => {
     if (node instanceof Text) {
       const style = node.parentElement && getComputedStyle(node.parentElement);
       if (!style) return;
       for (const line of lines(node)) {
         const [x, y] = [line.left - whole.left + MARGIN, line.top - whole.top + MARGIN + line.height * 0.79];
         const font = { "font-family": style.fontFamily, "font-size": style.fontSize, "font-weight": style.fontWeight };
-        root.append(drawn("text", { x, y, fill: style.color, textLength: line.right - line.left, ...font }, line.text));
-        bottom = Math.max(bottom, line.top + line.height);
+        into.append(drawn("text", { x, y, fill: style.color, textLength: line.right - line.left, ...font }, line.text));
+        if (into === root) bottom = Math.max(bottom, line.top + line.height);
       }
       return;
     }
@@ -119,8 +128,8 @@ export function drawing(card) {
       const copy = withStyle(node);
       for (const [name, value] of Object.entries(size)) copy.setAttribute(name, String(value));
       if (!copy.hasAttribute("viewBox")) copy.setAttribute("viewBox", `0 0 ${place.width} ${place.height}`);
-      root.append(copy);
-      bottom = Math.max(bottom, place.bottom);
+      into.append(copy);
+      if (into === root) bottom = Math.max(bottom, place.bottom);
       return;
     }
     const line = parseFloat(style.borderBottomWidth) > 0 && style.borderBottomStyle !== "none";
@@ -130,17 +139,25 @@ export function drawing(card) {
     } else if (style.backgroundColor !== "rgba(0, 0, 0, 0)" || line) {
       const rx = Math.min(parseFloat(style.borderRadius) || 0, place.height / 2);
       const edge = line ? { stroke: style.borderBottomColor } : {};
-      root.append(drawn("rect", { ...size, rx, fill: style.backgroundColor, ...edge }));
+      into.append(drawn("rect", { ...size, rx, fill: style.backgroundColor, ...edge }));
     }
     const sign = getComputedStyle(node, "::before").content;
     if (/^".+"$/.test(sign)) {
       // The sign of a severity stands before its word.
       const mark = { x: x + 7, y: y + place.height * 0.74, fill: style.color, "font-size": style.fontSize };
-      root.append(drawn("text", mark, sign.slice(1, -1)));
+      into.append(drawn("text", mark, sign.slice(1, -1)));
     }
-    for (const child of node.childNodes) visit(child);
+    if (node !== card && style.overflowX !== "visible") {
+      // What is cut off on the page is cut off in the picture.
+      const window = drawn("svg", { ...size, viewBox: `${x} ${y} ${place.width} ${place.height}` });
+      into.append(window);
+      for (const child of node.childNodes) visit(child, window);
+      bottom = Math.max(bottom, place.bottom);
+      return;
+    }
+    for (const child of node.childNodes) visit(child, into);
   };
-  visit(card);
+  visit(card, root);
   // What was left out stood at the end.
   const used = Math.min(height, Math.ceil(bottom - whole.top) + 2 * MARGIN + 8);
   root.setAttribute("height", String(used));

@@ -193,7 +193,7 @@ fn body(
         details.why { summary { "How to verify" } p { (prose(&finding.verify)) } }
         template data-markdown="" {
             @if let Some(became) = became { "Compared with the earlier recording: " (became.word()) ".\n\n" }
-            (text::explain::finding(finding))
+            (text::explain::finding(&explanation.heading, finding))
         }
     }
 }

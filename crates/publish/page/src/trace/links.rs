@@ -41,8 +41,8 @@ fn found_at(ctx: &TraceCtx<'_>, finding: &Finding, place: &Place) -> Option<Stri
     if place.frame == "?" {
         return None;
     }
-    let callers = counted(ctx, finding).unwrap_or_else(|| ctx.params.kept().with("metric", all_samples(ctx)));
-    let callers = callers.with("show", "callers");
+    // Without the finding's filter, the share would be another one than on the card.
+    let callers = counted(ctx, finding)?.with("show", "callers");
     Some(callers.with("method", &place.frame).href(STACKS))
 }
 

@@ -217,9 +217,14 @@ impl Selection {
 /// Whether samples of idle threads are left out: those of threads that wait hide the others. Whoever asks for a finding, a
 /// thread, a method, a pattern or a kind of wait gets all of it.
 fn leaves_out_idle(params: &Params, metric: &Metric) -> bool {
-    let asks =
-        [IDLE, "finding", "thread", "method", "on", "include"].iter().any(|name| params.get(name).is_some());
-    matches!(metric, Metric::Waiting | Metric::Wall) && !asks
+    let narrows =
+        ["finding", "thread", "method", "on", "include"].iter().any(|name| params.get(name).is_some());
+    matches!(metric, Metric::Waiting | Metric::Wall) && !narrows && !takes_idle(params)
+}
+
+/// Whether the reader asked for the samples of idle threads.
+pub(super) fn takes_idle(params: &Params) -> bool {
+    params.get(IDLE) == Some("1")
 }
 
 /// Exactly the rows of a metric that a finding rests on.

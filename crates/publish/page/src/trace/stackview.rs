@@ -6,7 +6,7 @@
 use super::links::{counted, graph_of};
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
-use super::selection::{IDLE, PLUMBING, Selected, Selection};
+use super::selection::{IDLE, PLUMBING, Selected, Selection, takes_idle};
 use super::works::how_it_works;
 use crate::kind::{Detail, Section};
 use crate::reply::Reply;
@@ -184,7 +184,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
                 } @else { ", without a common measure of time" }
             }
             "."
-            (only("finding", "Only what counts for the finding")) (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            @if selection.filter.samples.is_some() || selection.filter.times.is_some() { (only("finding", "Only what counts for the finding")) } (only("on", "Only what waits for")) (only("class", "Only of the type"))
             (plumbing(ctx, selection, selected))
             (idle(ctx, selection, selected))
         }
@@ -215,7 +215,7 @@ fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> M
 /// How many samples of idle threads are left out, and the way to the opposite.
 fn idle(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
     let params = ctx.params.without(&["root", IDLE]);
-    let is_asked_for = ctx.params.get(IDLE).is_some();
+    let is_asked_for = takes_idle(ctx.params);
     let narrowed = ["method", "include"].iter().any(|name| ctx.params.get(name).is_some());
     let may_be_idle =
         matches!(selection.metric, Metric::Waiting | Metric::Wall) && ctx.params.get("finding").is_none();
@@ -276,7 +276,7 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
             }
             @if matches!(selection.metric, Metric::Waiting | Metric::Wall) {
                 label.check title="Threads of the pool without work, the runtime's own threads that wait for something to do, and the main thread of a host that waits for the end." {
-                    input type="checkbox" name=(IDLE) value="1" checked[params.get(IDLE).is_some()]; " Idle threads"
+                    input type="checkbox" name=(IDLE) value="1" checked[takes_idle(params)]; " Idle threads"
                 }
             }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }

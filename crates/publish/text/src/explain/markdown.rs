@@ -33,10 +33,15 @@ pub fn markdown(explanation: &Explanation, topics: &[Topic], with_figures: bool)
     out.0
 }
 
-/// One finding, with its figures, places, evidence and advice. It begins with a heading of the second level.
-pub fn finding(finding: &Finding) -> String {
+/// One finding, with its figures, places, evidence and advice, and what it was found in. It begins with a heading of the second
+/// level.
+pub fn finding(heading: &Heading, finding: &Finding) -> String {
     let mut out = Document::default();
     out.finding(finding);
+    let recorded = Some(&heading.recorded).filter(|recorded| !recorded.is_empty());
+    let facts = std::iter::once(&heading.name).chain(&heading.subject).chain(recorded);
+    out.block(&format!("**Recording:** {}", facts.map(|fact| inline(fact)).collect::<Vec<_>>().join(" · ")));
+    out.items(heading.losses.iter().map(|loss| format!("Missing: {}", inline(loss))));
     out.0
 }
 
