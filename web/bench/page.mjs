@@ -118,11 +118,11 @@ async function measure(page, base) {
   report("summary: first paint", paints, "300 ms");
   const cold = [], pictures = [];
   for (const group of ["type", "namespace", "module"]) {
-    await page.goto(`${base}stacks?metric=wall&group=${group}`, { waitUntil: "networkidle0" });
+    await page.goto(`${base}stacks?metric=wall&idle=1&group=${group}`, { waitUntil: "networkidle0" });
     cold.push(await drawn(page));
   }
   for (let round = 0; round < ROUNDS; round++) {
-    await page.goto(`${base}stacks?metric=wall`, { waitUntil: "networkidle0" });
+    await page.goto(`${base}stacks?metric=wall&idle=1`, { waitUntil: "networkidle0" });
     pictures.push(await drawn(page));
   }
   report("flame graph, shaped for the first time: first picture", cold, "1 s");
@@ -139,16 +139,18 @@ async function interact(page, base) {
   const zoom = { first: /** @type {number[]} */ ([]), last: /** @type {number[]} */ ([]) };
   const search = [], filter = [], range = [];
   for (let round = 0; round < ROUNDS; round++) {
-    await page.goto(`${base}stacks?metric=wall`, { waitUntil: "networkidle0" });
-    const box = await (await page.$("canvas"))?.boundingBox();
+    await page.goto(`${base}stacks?metric=wall&idle=1`, { waitUntil: "networkidle0" });
+    const canvas = await page.$("canvas");
+    await canvas?.scrollIntoView();
+    const box = await canvas?.boundingBox();
     if (!box) throw new Error("there is no canvas");
-    const { first, last } = await answered(page, () => page.mouse.click(box.x + 60, box.y + 150));
+    const { first, last } = await answered(page, () => page.mouse.click(box.x + 60, box.y + 45));
     zoom.first.push(first);
     zoom.last.push(last);
     await page.focus("input[type=search]");
     search.push((await answered(page, () => page.keyboard.type("T"))).last);
-    filter.push(await changed(page, () => page.goto(`${base}stacks?metric=wall&my=1`)));
-    range.push(await changed(page, () => page.goto(`${base}stacks?metric=wall&from=2&to=${4 + round}`)));
+    filter.push(await changed(page, () => page.goto(`${base}stacks?metric=wall&idle=1&my=1`)));
+    range.push(await changed(page, () => page.goto(`${base}stacks?metric=wall&idle=1&from=2&to=${4 + round}`)));
   }
   report("zoom: from the click to the new picture", zoom.first, "100 ms");
   report("zoom: until the server's finer picture is drawn", zoom.last, "100 ms");
