@@ -10,7 +10,7 @@
  * ```
  */
 
-import { address, counted, duration, element, isFile, isTyping, percent, weight } from "casebook/format";
+import { address, carry, counted, duration, element, isFile, isTyping, percent, weight } from "casebook/format";
 import { Graph, legend, pattern, search } from "casebook/graph";
 import { escaped, openMenu, place } from "casebook/menu";
 import { Painter, ROW } from "casebook/paint";
@@ -642,23 +642,6 @@ function crumbsOf(host) {
   const crumbs = element("div", { class: "crumbs", role: "group", "aria-label": "Zoomed to", hidden: true });
   host.before(crumbs);
   return crumbs;
-}
-
-/**
- * Keeps the page's other links and forms in step with the address.
- *
- * @param {string} name
- * @param {string} value
- */
-function carry(name, value) {
-  for (const link of document.querySelectorAll("nav.shows a")) {
-    link.setAttribute("href", address({ [name]: value }, link.getAttribute("href") ?? ""));
-  }
-  if (name === "root") return; // A form leads to another picture, in which this id means nothing.
-  for (const form of document.querySelectorAll("main form, form.range")) {
-    form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
-    if (value !== "") form.append(element("input", { type: "hidden", name, value }));
-  }
 }
 
 /**

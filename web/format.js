@@ -189,6 +189,23 @@ export function address(changes, base = location.href) {
 }
 
 /**
+ * Keeps the page's other links and forms in step with the address.
+ *
+ * @param {string} name
+ * @param {string} value
+ */
+export function carry(name, value) {
+  for (const link of document.querySelectorAll("nav.shows a")) {
+    link.setAttribute("href", address({ [name]: value }, link.getAttribute("href") ?? ""));
+  }
+  if (name === "root") return; // A form leads to another picture, in which this id means nothing.
+  for (const form of document.querySelectorAll("main form, form.range")) {
+    form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
+    if (value !== "") form.append(element("input", { type: "hidden", name, value }));
+  }
+}
+
+/**
  * Whether a pressed key is meant as text for a field.
  *
  * @param {KeyboardEvent} event

@@ -113,6 +113,8 @@ fn lambdas_of(recording: &Trace, index: &StackIndex, stack: Option<StackId>) -> 
 #[derive(Debug, Default)]
 pub struct HandlerNames {
     of_frame: ByFrame<Option<usize>>,
+    /// The same by the names of these frames.
+    of_method: FxHashMap<Sym, usize>,
     names: Vec<String>,
 }
 
@@ -147,13 +149,21 @@ impl HandlerNames {
         // A lambda that resumes after an `await` has the same name as before.
         let frames = recording.frames.name.iter().map(|sym| recording.strings.text(*sym));
         let number = |name: &str| part(name).filter(|part| of_handlers.contains(part)).and(route_of(name));
-        Self { of_frame: frames.map(number).collect(), names }
+        let of_frame: ByFrame<Option<usize>> = frames.map(number).collect();
+        let methods = recording.frames.name.iter().zip(&of_frame);
+        let of_method = methods.filter_map(|(method, number)| Some((*method, (*number)?))).collect();
+        Self { of_frame, of_method, names }
     }
 
     /// The name of a frame that handles requests. Frames with equal names handle the same ones.
     pub fn of(&self, frame: FrameId) -> Option<&str> {
         let number = self.of_frame.get(frame).copied().flatten()?;
         self.names.get(number).map(String::as_str)
+    }
+
+    /// The name of a method that handles requests.
+    pub fn of_method(&self, method: Sym) -> Option<&str> {
+        self.names.get(*self.of_method.get(&method)?).map(String::as_str)
     }
 }
 

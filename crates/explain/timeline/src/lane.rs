@@ -23,7 +23,7 @@ pub struct Lane {
     pub observed: Vec<f64>,
     /// Its values.
     pub shape: LaneValues,
-    /// The level that cannot be exceeded, such as all CPU cores. `None` if there is no such level.
+    /// The upper limit of the values, such as all CPU cores. `None` without one.
     pub full: Option<f64>,
     /// The second with the most rows, if the values are a rate of rows. The rate of a short piece is misleading: 16 exceptions
     /// within a millisecond are not 16,000 per second.

@@ -93,7 +93,7 @@ impl KindOfPages for TracePages {
 
     fn written_list(&self, names: &[&str]) -> Vec<String> {
         let labels = runtime::MethodLabels::new(names.iter().copied());
-        // Several methods may handle the requests to one route: then each keeps what tells it apart.
+        // Several methods may handle the requests to one route: then each has its own name, too.
         let handlers: Vec<_> = names.iter().map(|name| self.here.handler(name)).collect();
         let is_only = |handler: &str| handlers.iter().filter(|of| **of == Some(handler)).count() == 1;
         let written = |(name, handler): (&&str, Option<&str>)| match handler {

@@ -95,7 +95,7 @@ fn singular(name: &str) -> &str {
 
 /// A term without its conditions.
 fn brief(about: &str) -> &str {
-    const CONDITIONS: [&str; 5] = [", by ", ", of those ", ", which ", " (first ", " (last "];
+    const CONDITIONS: [&str; 3] = [", by ", ", of those ", ", which "];
     let term = about.strip_prefix("Latency, ").unwrap_or(about);
     let end = CONDITIONS.iter().filter_map(|condition| term.find(condition)).min();
     end.and_then(|end| term.get(..end)).unwrap_or(term)
@@ -193,9 +193,10 @@ mod tests {
     #[test]
     fn a_card_names_figures_shortly_and_leaves_out_those_of_its_only_route() {
         assert_eq!(brief("Latency, p50, by the meter"), "p50");
+        // A meter's first count is not the start, so it stays.
         assert_eq!(
             brief("Requests in flight at the start (first count), of those that began"),
-            "Requests in flight at the start"
+            "Requests in flight at the start (first count)"
         );
         let mut part = Part::new("requests");
         part.figure("p99", Some(3.0), "ms", "Latency, p99");

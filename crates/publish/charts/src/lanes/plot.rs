@@ -26,7 +26,7 @@ pub struct LaneOptions {
 /// A lane may be scaled to its full level only if its largest value is at least this part of it: below, nothing would be seen.
 const SEEN_OF_FULL: f64 = 0.1;
 
-/// The value at the upper edge of a lane, and whether it is the level that cannot be exceeded. `None` without any value.
+/// The value at the upper edge of a lane, and whether that is the lane's upper limit. `None` without any value.
 pub(super) fn top(lane: &Lane) -> Option<(f64, bool)> {
     let most = match &lane.shape {
         LaneValues::Area { .. } => {

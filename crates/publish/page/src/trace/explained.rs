@@ -87,8 +87,7 @@ impl Explained {
 
     /// What a method is called if it handles the requests to one route.
     pub(crate) fn handler(&self, method: &str) -> Option<&str> {
-        let name = self.recording.strings.find(method)?;
-        self.handlers.of(self.recording.frames.name.find(|of| *of == name)?)
+        self.handlers.of_method(self.recording.strings.find(method)?)
     }
 
     /// A method as people write it.
