@@ -129,16 +129,21 @@ export class Graph {
 }
 
 /**
- * A typed pattern. Case matters only if it contains capitals. `null` if it is not a pattern.
+ * A typed pattern. Case matters only if it contains capitals. A full name, with its `!`, also matches itself, although `(`, `+` and
+ * `[` mean something else in a pattern. `null` if it is not a pattern.
  *
  * @param {string} text
  * @returns {RegExp | null}
  */
 export function pattern(text) {
+  const flags = /[A-Z]/.test(text.replace(/\\./g, "")) ? "" : "i";
+  const literal = text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const isName = text.includes("!");
   try {
-    return new RegExp(text, /[A-Z]/.test(text.replace(/\\./g, "")) ? "" : "i");
+    const { source } = new RegExp(text, flags);
+    return new RegExp(isName ? `${literal}|(?:${source})` : source, flags);
   } catch {
-    return null;
+    return isName ? new RegExp(literal, flags) : null;
   }
 }
 

@@ -114,6 +114,9 @@ test("case counts only in patterns with capitals, and nonsense is not a pattern"
   assert.ok(!pattern("SHOP")?.test("Shop!pay"));
   assert.ok(pattern("shop\\S")?.test("SHOP!"));
   assert.equal(pattern("("), null);
+  const name = "Shop!Cart+<>c.<Add>b__3_1(class C`1<!0>[])";
+  assert.ok(pattern(name)?.test(name));
+  assert.ok(!pattern(name)?.test("Shop!Cart.Add"));
 });
 
 test("a name as a pattern matches itself", () => {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use diff::Side;
 use report::Basis;
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::diff::Rows;
@@ -71,9 +71,22 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         Per::Duration => Basis::Duration,
         Per::Request => Basis::Request,
     };
+    let handlers = (HandlerNames::new(&before, &indices.0), HandlerNames::new(&after, &indices.1));
     let diff = diff::compare(
-        &Side { recording: &before, index: &indices.0, report: &reports.0, range: None },
-        &Side { recording: &after, index: &indices.1, report: &reports.1, range: None },
+        &Side {
+            recording: &before,
+            index: &indices.0,
+            handlers: &handlers.0,
+            report: &reports.0,
+            range: None,
+        },
+        &Side {
+            recording: &after,
+            index: &indices.1,
+            handlers: &handlers.1,
+            report: &reports.1,
+            range: None,
+        },
         basis,
     );
     match args.format {

@@ -76,6 +76,8 @@ pub(crate) struct Of<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) method: Option<&'a str>,
     pub(crate) class: Option<&'a str>,
+    /// Whether the name is that of a handler.
+    pub(crate) is_handler: bool,
     /// The wholes before and after that its values are parts of, in the unit of the tallies.
     pub(crate) wholes: Option<(f64, f64)>,
     /// Replaces the measure's name.
@@ -273,6 +275,7 @@ impl Book {
             impact: self.impact(measure, values, margin.unwrap_or(0.0), of.wholes),
             metric: measure.metric,
             method: of.method.map(str::to_owned),
+            is_handler: of.is_handler,
             class: of.class.map(str::to_owned),
             table: measure.table,
         };

@@ -44,7 +44,7 @@ pub use side::Side;
 
 use book::Book;
 use names::{MAX_UNNAMED, unnamed_share};
-use report::{Basis, Change, Diff};
+use report::{Basis, Change, Diff, SAMPLES_OF_STACKS, Subject};
 use runtime::MethodLabels;
 use scope::{RequestSource, Scope};
 
@@ -53,7 +53,7 @@ use scope::{RequestSource, Scope};
 pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
     let has_requests = |side: &Side<'_>| RequestSource::of(side.recording).is_some();
     let basis = if has_requests(before) && has_requests(after) { asked } else { Basis::Duration };
-    let (before, after) = (&Scope::new(before, basis), &Scope::new(after, basis));
+    let (before, after) = (&Scope::new(before, after, basis), &Scope::new(after, before, basis));
     // Without requests the basis is time, which needs no rate of them.
     let rate = |scope: &Scope<'_>| scope.requests_per_second().unwrap_or(0.0);
     let mut book = Book::new(basis, rate(before).max(rate(after)));
@@ -106,9 +106,10 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
 
 /// Labels the rows of methods. All rows are one list, so that no two methods share a label.
 fn label_methods(rows: &mut [Change]) {
-    let is_method = |row: &&Change| row.method.is_some();
-    let labels = MethodLabels::new(rows.iter().filter(is_method).map(|row| row.name.as_str()));
-    for row in rows.iter_mut().filter(|row| row.method.is_some()) {
+    let is_named = |row: &Change| row.method.is_some() && !row.is_handler && row.subject != Subject::Finding;
+    let named = rows.iter().filter(|row| is_named(row));
+    let labels = MethodLabels::new(named.map(|row| row.name.as_str()));
+    for row in rows.iter_mut().filter(|row| is_named(row)) {
         row.label = Some(labels.label(&row.name));
     }
 }
@@ -119,14 +120,14 @@ fn samples(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let has = |scope: &Scope<'_>| !scope.recording().samples.ts_ns.is_empty();
     match (has(before), has(after)) {
         (true, true) => {}
-        (false, false) => return book.not_compared("samples of stacks", "neither recording has any"),
-        (true, false) => return book.not_compared("samples of stacks", "the recording after has none"),
-        (false, true) => return book.not_compared("samples of stacks", "the recording before has none"),
+        (false, false) => return book.not_compared(SAMPLES_OF_STACKS, "neither recording has any"),
+        (true, false) => return book.not_compared(SAMPLES_OF_STACKS, "the recording after has none"),
+        (false, true) => return book.not_compared(SAMPLES_OF_STACKS, "the recording before has none"),
     }
     for (scope, which) in [(before, "before"), (after, "after")] {
         let unnamed = unnamed_share(scope.recording());
         if unnamed > MAX_UNNAMED {
-            return book.not_compared("samples of stacks", names::too_few(unnamed, which));
+            return book.not_compared(SAMPLES_OF_STACKS, names::too_few(unnamed, which));
         }
     }
     figures::sampled(book, before, after);

@@ -5,7 +5,7 @@
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::names::{MAX_UNNAMED, stable, too_few};
+use crate::names::{MAX_UNNAMED, too_few};
 use crate::noise::Between;
 use crate::presence::Both;
 use crate::scope::{Course, Scope};
@@ -276,10 +276,10 @@ fn list<'a>(
     let (before, after) = (rows(before), rows(after));
     let (sums_before, sums_after) = (sums(&before), sums(&after));
     let mut names: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-    for (rows, sums) in [(&before, &sums_before), (&after, &sums_after)] {
+    for sums in [&sums_before, &sums_after] {
         let whole: f64 = sums.iter().map(|(_, sum)| sum).sum();
         let chosen = sums.iter().take(MAX_KEYS).filter(|(_, sum)| *sum >= MIN_SHARE * whole);
-        names.extend(chosen.map(|(key, _)| name(rows.scope, *key)));
+        names.extend(chosen.map(|(name, _)| name.clone()));
     }
     let whole = |rows: &Rows<'_>| {
         let base: f64 = rows.course.base_of(measure.quantity).iter().sum();
@@ -294,33 +294,42 @@ fn list<'a>(
             name: name.as_ref().into(),
             method: full.filter(|_| key == Key::Method),
             class: full.filter(|_| key == Key::Type),
+            is_handler: key == Key::Method && (of_after.is_handler || of_before.is_handler),
             wholes: Some(wholes),
             ..Of::default()
         };
         book.tallies(measure, of, Some(&of_before.tally), Some(&of_after.tally));
     }
-    let mut all: BTreeSet<Cow<'_, str>> =
-        sums_before.iter().map(|(key, _)| name(before.scope, *key)).collect();
-    all.extend(sums_after.iter().map(|(key, _)| name(after.scope, *key)));
+    let all: BTreeSet<&Cow<'_, str>> = sums_before.iter().chain(&sums_after).map(|(name, _)| name).collect();
     book.left_out(all.len().saturating_sub(names.len()), measure.name);
 }
 
-fn name<'a>(scope: &Scope<'a>, key: Sym) -> Cow<'a, str> {
-    let name = scope.recording().strings.get(key).filter(|name| !name.is_empty());
-    name.map_or(Cow::Borrowed(NOT_RECORDED), stable)
+/// The name of a key. Only methods have the names of handlers.
+fn name<'a>(scope: &'a Scope<'_>, key: Sym) -> Cow<'a, str> {
+    if scope.text(key).is_empty() {
+        Cow::Borrowed(NOT_RECORDED)
+    } else {
+        scope.names.of(scope.recording(), key)
+    }
 }
 
-/// The sum of each key over the observed time, the largest first.
-fn sums(rows: &Rows<'_>) -> Vec<(Sym, f64)> {
-    let mut sums: FxHashMap<Sym, f64> = FxHashMap::default();
+/// The sum of each name over the observed time, the largest first.
+fn sums<'a>(rows: &Rows<'a>) -> Vec<(Cow<'a, str>, f64)> {
+    let mut of_keys: FxHashMap<Sym, f64> = FxHashMap::default();
     for row in &rows.all {
         if rows.course.grid.piece(row.ts_ns).is_some() {
-            *sums.entry(row.key).or_default() += row.weight;
+            *of_keys.entry(row.key).or_default() += row.weight;
         }
     }
-    let mut sums: Vec<(Sym, f64)> = sums.into_iter().collect();
-    let text = |key: Sym| rows.scope.text(key);
-    sums.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| text(a.0).cmp(text(b.0))));
+    // Several keys may have one name.
+    let mut of_keys: Vec<(Sym, f64)> = of_keys.into_iter().collect();
+    of_keys.sort_unstable_by_key(|(key, _)| *key);
+    let mut sums: FxHashMap<Cow<'a, str>, f64> = FxHashMap::default();
+    for (key, sum) in of_keys {
+        *sums.entry(name(rows.scope, key)).or_default() += sum;
+    }
+    let mut sums: Vec<(Cow<'a, str>, f64)> = sums.into_iter().collect();
+    sums.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     sums
 }
 
@@ -330,13 +339,18 @@ struct OfName<'a> {
     tally: Tally,
     /// The name with its addresses. `None` if the recording does not have it.
     full: Option<&'a str>,
+    is_handler: bool,
 }
 
 /// The rows of the chosen names in pieces, in the order of the names. The tally of a name that the recording does not have
 /// is empty.
 fn tallies<'a>(rows: &Rows<'a>, quantity: Quantity, names: &BTreeSet<Cow<'_, str>>) -> Vec<OfName<'a>> {
     let Rows { scope, course, all } = rows;
-    let empty = || OfName { tally: Tally::of_base(course.base_of(quantity), &course.ramp), full: None };
+    let empty = || OfName {
+        tally: Tally::of_base(course.base_of(quantity), &course.ramp),
+        full: None,
+        is_handler: false,
+    };
     let mut tallies: Vec<OfName<'a>> = names.iter().map(|_| empty()).collect();
     let by_name: FxHashMap<&str, usize> =
         names.iter().enumerate().map(|(at, name)| (name.as_ref(), at)).collect();
@@ -349,6 +363,7 @@ fn tallies<'a>(rows: &Rows<'a>, quantity: Quantity, names: &BTreeSet<Cow<'_, str
             continue;
         };
         of.tally.count(piece, *weight);
+        of.is_handler |= scope.names.is_handler(*key);
         of.full = of.full.or_else(|| scope.recording().strings.get(*key).filter(|text| !text.is_empty()));
     }
     tallies

@@ -6,17 +6,14 @@
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::names::stable;
 use crate::noise::Between;
 use crate::scope::Scope;
 use crate::tally::Tally;
-use model::{ByFrame, StackId, Sym};
+use model::{ByFrame, ByStack, StackId, Sym};
 use report::{Better, Subject};
+use runtime::Owner;
 use rustc_hash::FxHashMap;
-use stacks::{NameClass, NameId, ShapedTree, Shaping, Weighed, WeightedTree, methods};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How many methods of each recording and state are compared.
 const MAX_METHODS: usize = 150;
@@ -77,11 +74,10 @@ struct Weights {
 
 /// Adds the methods of the samples of each state.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let [shape_before, shape_after] = [before, after]
-        .map(|of| Arc::new(ShapedTree::new(of.recording(), of.side.index, &Shaping::default())));
+    let (methods_before, methods_after) = (Methods::new(before), Methods::new(after));
     for state in &STATES {
-        let before = Weigher::new(before, Arc::clone(&shape_before), state);
-        let after = Weigher::new(after, Arc::clone(&shape_after), state);
+        let before = Weigher::new(before, &methods_before, state);
+        let after = Weigher::new(after, &methods_after, state);
         compare(book, state, &before, &after);
     }
 }
@@ -112,8 +108,9 @@ fn compare(book: &mut Book, state: &State, before: &Weigher<'_>, after: &Weigher
     let itself = Measure { name: state.itself, ..measure };
     let with_calls = Measure { name: state.with_calls, ..measure };
     for ((name, is_own_code), (of_before, of_after)) in chosen.iter().zip(of_before.iter().zip(&of_after)) {
-        let method = after.full_name(name).or_else(|| before.full_name(name)).unwrap_or(name.as_str());
-        let of = || Of { name: name.into(), method: Some(method), wholes, ..Of::default() };
+        let full = after.full_name(name).or_else(|| before.full_name(name));
+        let (method, is_handler) = full.unwrap_or((name.as_str(), false));
+        let of = || Of { name: name.into(), method: Some(method), is_handler, wholes, ..Of::default() };
         book.tallies(&itself, of(), Some(&of_before.own), Some(&of_after.own));
         let calls = |of: &Tallies| of.total.amount != of.own.amount;
         if *is_own_code && (calls(of_before) || calls(of_after)) {
@@ -145,32 +142,76 @@ struct Tallies {
     total: Tally,
 }
 
+/// The methods of one recording, as they are paired with those of the other.
+#[derive(Debug, Default)]
+struct Methods {
+    rows: Vec<Method>,
+    by_name: FxHashMap<String, usize>,
+    /// The method of each frame. `None` without a name.
+    of_frame: ByFrame<Option<usize>>,
+}
+
+#[derive(Debug)]
+struct Method {
+    name: String,
+    /// The full name, with addresses: of a handler, that of the service's own method if there is one.
+    full: Sym,
+    is_own_code: bool,
+    is_handler: bool,
+}
+
+impl Methods {
+    fn new(scope: &Scope<'_>) -> Self {
+        let recording = scope.recording();
+        let mut methods = Self::default();
+        for (frame, full) in recording.frames.name.iter_with_ids() {
+            if *full == Sym::NONE {
+                methods.of_frame.push(None);
+                continue;
+            }
+            let owner = scope.side.index.owner(frame);
+            let next = methods.rows.len();
+            let name = scope.names.of(recording, *full).into_owned();
+            let at = *methods.by_name.entry(name).or_insert_with_key(|name| {
+                let is_handler = scope.names.is_handler(*full);
+                methods.rows.push(Method {
+                    name: name.clone(),
+                    full: *full,
+                    is_own_code: is_handler,
+                    is_handler,
+                });
+                next
+            });
+            methods.of_frame.push(Some(at));
+            if let Some(of) = methods.rows.get_mut(at) {
+                of.is_own_code |= matches!(owner, Owner::User | Owner::Dynamic);
+                if of.is_handler && owner == Owner::User {
+                    of.full = *full;
+                }
+            }
+        }
+        methods
+    }
+}
+
 /// Weighs the methods of one recording by the samples of one state.
 struct Weigher<'a> {
     scope: &'a Scope<'a>,
-    shape: Arc<ShapedTree>,
+    methods: &'a Methods,
     base: &'a [f64],
     state: Option<Sym>,
-    /// The names with addresses, by the name without.
-    full_names: FxHashMap<String, NameId>,
 }
 
 impl<'a> Weigher<'a> {
-    fn new(scope: &'a Scope<'a>, shape: Arc<ShapedTree>, state: &State) -> Self {
-        let mut full_names: FxHashMap<String, NameId> = FxHashMap::default();
-        for (full, name) in shape.names.iter_with_ids() {
-            if let Cow::Owned(stable) = stable(&name.full) {
-                full_names.entry(stable).or_insert(full);
-            }
-        }
+    fn new(scope: &'a Scope<'a>, methods: &'a Methods, state: &State) -> Self {
         let base = scope.samples.base_of(state.quantity);
-        Self { scope, base, state: scope.recording().strings.find(state.name), full_names, shape }
+        Self { scope, methods, base, state: scope.recording().strings.find(state.name) }
     }
 
-    /// The name with its addresses, by which flame graphs of this recording find the method.
-    fn full_name(&self, name: &str) -> Option<&str> {
-        let full = self.full_names.get(name)?;
-        self.shape.names.get(*full).map(|name| name.full.as_str())
+    /// The full name of a method, by which flame graphs of this recording find it, and whether it is a handler.
+    fn full_name(&self, name: &str) -> Option<(&str, bool)> {
+        let of = self.methods.rows.get(*self.methods.by_name.get(name)?)?;
+        Some((self.scope.text(of.full), of.is_handler))
     }
 
     /// The piece and the stack of each sample, in order of time.
@@ -188,22 +229,31 @@ impl<'a> Weigher<'a> {
         if base > 0.0 { seconds / base } else { 0.0 }
     }
 
-    /// What each method weighs, by its full name.
+    /// What each method weighs, by its name. Each stack is walked once, however many samples have it.
     fn whole(&self) -> BTreeMap<String, Weights> {
-        let mut weighed = self.nothing();
+        let stacks = &self.scope.recording().stacks;
+        let mut of_stacks: ByStack<f64> = vec![0.0; stacks.len()].into();
         for (piece, stack) in self.samples() {
-            add_sample(&mut weighed, stack, self.scope.seconds_per_sample(piece));
+            if let Some(weight) = stack.and_then(|stack| of_stacks.get_mut(stack)) {
+                *weight += self.scope.seconds_per_sample(piece);
+            }
         }
-        let mut sums: BTreeMap<String, Weights> = BTreeMap::new();
-        for row in methods(&WeightedTree::new(Arc::clone(&self.shape), &weighed)).rows {
-            let Some(name) = self.shape.names.get(row.name) else { continue };
-            let is_own_code = matches!(name.class, NameClass::User | NameClass::Dynamic);
-            let of = sums.entry(stable(&name.full).into_owned()).or_default();
-            of.own += row.own;
-            of.total += row.total;
-            of.is_own_code |= is_own_code;
+        let mut sums = vec![Weights::default(); self.methods.rows.len()];
+        let mut on_stack: Vec<usize> = Vec::new();
+        for (stack, weight) in of_stacks.iter_with_ids().filter(|(_, weight)| **weight > 0.0) {
+            let innermost = self.walk(Some(stack), &mut on_stack);
+            if let Some(of) = innermost.and_then(|at| sums.get_mut(at)) {
+                of.own += weight;
+            }
+            for at in &on_stack {
+                if let Some(of) = sums.get_mut(*at) {
+                    of.total += weight;
+                }
+            }
         }
-        sums
+        let named = self.methods.rows.iter().zip(sums).filter(|(_, of)| of.total > 0.0);
+        let own_code = |of: &Method, sum| Weights { is_own_code: of.is_own_code, ..sum };
+        named.map(|(of, sum)| (of.name.clone(), own_code(of, sum))).collect()
     }
 
     /// What each chosen method weighs in each piece, in the order of the methods.
@@ -213,52 +263,54 @@ impl<'a> Weigher<'a> {
         let tally = || Tally::of_base(self.base, &self.scope.samples.ramp);
         let mut tallies: Vec<Tallies> =
             chosen.iter().map(|_| Tallies { own: tally(), total: tally() }).collect();
-        let slots: FxHashMap<&str, usize> =
-            chosen.keys().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let recording = self.scope.recording();
-        let slot = |name: &Sym| slots.get(&*stable(recording.strings.text(*name))).copied();
-        let slot_of_frame: ByFrame<Option<usize>> = recording.frames.name.iter().map(slot).collect();
+        let mut slots: Vec<Option<usize>> = vec![None; self.methods.rows.len()];
+        for (slot, name) in chosen.keys().enumerate() {
+            let at = self.methods.by_name.get(name).copied();
+            if let Some(of) = at.and_then(|at| slots.get_mut(at)) {
+                *of = Some(slot);
+            }
+        }
+        let slot = |at: usize| slots.get(at).copied().flatten();
+        let mut chosen_on_stack: Vec<usize> = Vec::new();
         let mut samples: Vec<(Option<StackId>, usize)> =
             self.samples().map(|(piece, stack)| (stack, piece)).collect();
         samples.sort_unstable();
         let mut on_stack: Vec<usize> = Vec::new();
         for of_stack in samples.chunk_by(|a, b| a.0 == b.0) {
             let Some((stack, _)) = of_stack.first() else { continue };
-            let innermost = self.walk(*stack, &slot_of_frame, &mut on_stack);
+            let innermost = self.walk(*stack, &mut on_stack).and_then(slot);
+            chosen_on_stack.clear();
+            chosen_on_stack.extend(on_stack.iter().filter_map(|at| slot(*at)));
             for of_piece in of_stack.chunk_by(|a, b| a.1 == b.1) {
                 let Some((_, piece)) = of_piece.first() else { continue };
                 let weight_each = self.scope.seconds_per_sample(*piece);
                 if let Some(tallies) = innermost.and_then(|slot| tallies.get_mut(slot)) {
                     tallies.own.count_equal(*piece, of_piece.len(), weight_each);
                 }
-                add_totals(&mut tallies, &on_stack, *piece, of_piece.len(), weight_each);
+                add_totals(&mut tallies, &chosen_on_stack, *piece, of_piece.len(), weight_each);
             }
         }
         tallies
     }
 
-    /// Fills `on_stack` with the slots of the methods on a stack, each once even if it calls itself. Returns the slot of the
-    /// innermost frame.
-    fn walk(
-        &self,
-        stack: Option<StackId>,
-        slot_of_frame: &ByFrame<Option<usize>>,
-        on_stack: &mut Vec<usize>,
-    ) -> Option<usize> {
-        let stacks = &self.scope.recording().stacks;
-        let mut slots = stacks.frames(stack).map(|frame| slot_of_frame.get(frame).copied().flatten());
-        let innermost = slots.next().flatten();
+    /// Fills `on_stack` with the methods on a stack, each once even if it calls itself. Returns that of the innermost frame; a stop
+    /// for the sampler and a frame without a name count for their callers, as in the table of methods.
+    fn walk(&self, stack: Option<StackId>, on_stack: &mut Vec<usize>) -> Option<usize> {
+        let Scope { side, .. } = self.scope;
         on_stack.clear();
-        on_stack.extend(innermost);
-        on_stack.extend(slots.flatten());
+        let mut innermost = None;
+        let mut first = None;
+        for frame in side.recording.stacks.frames(stack) {
+            let method = self.methods.of_frame.get(frame).copied().flatten();
+            first = first.or(Some(method));
+            if innermost.is_none() && !side.index.stands_in(frame) {
+                innermost = Some(method);
+            }
+            on_stack.extend(method);
+        }
         on_stack.sort_unstable();
         on_stack.dedup();
-        innermost
-    }
-
-    fn nothing(&self) -> Weighed {
-        let own = vec![0.0; self.scope.recording().stacks.len()].into();
-        Weighed { own, stackless: 0.0, total: 0.0, rows: 0, unweighed: 0, idle: 0 }
+        innermost.or(first).flatten()
     }
 }
 
@@ -268,12 +320,5 @@ fn add_totals(tallies: &mut [Tallies], on_stack: &[usize], piece: usize, samples
         if let Some(of_method) = tallies.get_mut(*slot) {
             of_method.total.count_equal(piece, samples, weight_each);
         }
-    }
-}
-
-fn add_sample(weighed: &mut Weighed, stack: Option<StackId>, weight: f64) {
-    match stack.and_then(|stack| weighed.own.get_mut(stack)) {
-        Some(place) => *place += weight,
-        None => weighed.stackless += weight,
     }
 }

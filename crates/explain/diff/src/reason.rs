@@ -89,6 +89,7 @@ mod tests {
             impact: 0.5,
             metric: None,
             method: None,
+            is_handler: false,
             class: None,
             table: "samples",
         }

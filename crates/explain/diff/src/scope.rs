@@ -2,6 +2,7 @@
 
 use crate::book::Quantity;
 use crate::grid::Grid;
+use crate::names::PairedNames;
 use crate::rounds::Rounds;
 use crate::side::Side;
 use crate::tally::Tally;
@@ -176,6 +177,8 @@ fn ramp(rates: &[Option<f64>]) -> Vec<bool> {
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) side: Side<'a>,
+    /// The names by which its methods are paired with those of the other side.
+    pub(crate) names: PairedNames,
     /// The time in which events were recorded.
     pub(crate) events: Course,
     /// The time in which samples were taken.
@@ -187,7 +190,7 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(side: &Side<'a>, basis: Basis) -> Self {
+    pub(crate) fn new(side: &Side<'a>, other: &Side<'_>, basis: Basis) -> Self {
         let grid = |source| Grid::new(side.recording, source, side.range);
         let (events, samples) = (grid("events"), grid("samples"));
         let ended = side.recording.ended_requests();
@@ -210,7 +213,7 @@ impl<'a> Scope<'a> {
             tally
         });
         let sampler_runs = sampler_runs(side.recording, &samples.grid);
-        Self { requests, events, samples, sampler_runs, side: *side }
+        Self { requests, events, samples, sampler_runs, names: PairedNames::new(side, other), side: *side }
     }
 
     pub(crate) fn recording(&self) -> &'a Trace {

@@ -2,7 +2,7 @@
 
 use model::Trace;
 use report::Report;
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 
 /// A recording to compare, with what was already computed from it.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,8 @@ pub struct Side<'a> {
     pub recording: &'a Trace,
     /// The index of its stacks.
     pub index: &'a StackIndex,
+    /// The names of what handles its requests.
+    pub handlers: &'a HandlerNames,
     /// What the rules say of it.
     pub report: &'a Report,
     /// The half-open time range to compare, in nanoseconds since the session's start. `None` for the whole recording.

@@ -269,6 +269,7 @@ fn row(
         impact: weight * f64::midpoint(1.0, score),
         metric: None,
         method: finding.places.first().map(|place| place.frame.clone()),
+        is_handler: false,
         class: None,
         table: finding.evidence.first().map_or("events", |evidence| evidence.table),
     }

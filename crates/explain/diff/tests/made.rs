@@ -9,7 +9,7 @@ use model::{
 };
 use proptest::prelude::*;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -27,8 +27,9 @@ fn lasting(seconds: i64) -> Trace {
 fn diff(before: &Trace, after: &Trace, basis: Basis) -> Diff {
     let indices = (StackIndex::new(before), StackIndex::new(after));
     let report = Report::default();
-    let side = |recording, index| Side { recording, index, report: &report, range: None };
-    compare(&side(before, &indices.0), &side(after, &indices.1), basis)
+    let handlers = (HandlerNames::new(before, &indices.0), HandlerNames::new(after, &indices.1));
+    let side = |recording, index, handlers| Side { recording, index, handlers, report: &report, range: None };
+    compare(&side(before, &indices.0, &handlers.0), &side(after, &indices.1, &handlers.1), basis)
 }
 
 fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {
@@ -416,5 +417,45 @@ proptest! {
                 prop_assert!(row.interval.is_none_or(|(low, high)| low <= high), "{row:?}");
             }
         }
+    }
+}
+
+/// The compiler numbers lambdas anew in each build, so another handler may have the name that this one had.
+#[test]
+fn handlers_are_paired_by_their_routes_and_not_by_the_numbers_of_their_lambdas() {
+    let server = "Microsoft.AspNetCore!Microsoft.AspNetCore.Hosting.Process";
+    let pool = "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch";
+    let made = |number: i32| format!("Anonymous!dynamicClass.lambda_method{number}()");
+    let lambda = |number: i32| format!("Shop!Program+<>c.<<Main>$>b__0_{number}()");
+    // The route, the number of its lambda before and after, and of 10 samples those in which it waits before and after.
+    let routes = [("/pay", [1, 2], [2, 6]), ("/ship", [2, 1], [6, 2])];
+    let mut sides = [lasting(20), lasting(20)];
+    for (side, recording) in sides.iter_mut().enumerate() {
+        let every = SECOND / 10;
+        for at in 0..200i64 {
+            for (thread, (path, numbers, waits)) in routes.iter().enumerate() {
+                let number = numbers[side];
+                let state = if at % 10 < waits[side] { "waiting" } else { "running" };
+                let stack = [pool, server, &made(number + 7), &lambda(number)];
+                let ns = at * every + i64::try_from(thread).unwrap();
+                let thread = recording.thread([10, 11][thread]);
+                let path = recording.text(path);
+                recording.request_marks.ts_ns.push(ns);
+                recording.request_marks.thread.push(thread);
+                recording.request_marks.path.push(path);
+                recording.sample(ns, thread, ["managed", state, ""], &stack);
+            }
+        }
+    }
+    let diff = diff(&sides[0], &sides[1], Basis::Duration);
+    let of_methods = diff.rows.iter().filter(|row| row.method.is_some());
+    assert!(of_methods.clone().all(|row| row.is_handler), "{:?}", diff.rows);
+    for (path, numbers, waits) in routes {
+        let own = row(&diff, "waiting, itself", &format!("handler of {path}"));
+        let (was, is) = (own.before.unwrap(), own.after.unwrap());
+        let [expected_was, expected_is] = waits.map(|of| f64::from(i32::try_from(of).unwrap()) / 10.0);
+        assert!((was - expected_was).abs() < 1e-9 && (is - expected_is).abs() < 1e-9, "{path}: {was} {is}");
+        assert_eq!(own.method.as_deref(), Some(lambda(numbers[1]).as_str()));
+        assert_eq!(own.shown_name(), format!("handler of {path}"));
     }
 }

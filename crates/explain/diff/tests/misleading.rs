@@ -3,7 +3,7 @@
 use diff::{Side, compare};
 use model::{EarlyEnd, Trace};
 use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -77,10 +77,9 @@ fn slow() -> Report {
 
 fn diff(before: (&Trace, &Report), after: (&Trace, &Report)) -> Diff {
     let indices = (StackIndex::new(before.0), StackIndex::new(after.0));
-    let (before, after) = (
-        Side { recording: before.0, index: &indices.0, report: before.1, range: None },
-        Side { recording: after.0, index: &indices.1, report: after.1, range: None },
-    );
+    let handlers = &HandlerNames::default();
+    let before = Side { recording: before.0, index: &indices.0, handlers, report: before.1, range: None };
+    let after = Side { recording: after.0, index: &indices.1, handlers, report: after.1, range: None };
     compare(&before, &after, Basis::Duration)
 }
 

@@ -5,7 +5,7 @@
 use diff::{Side, compare};
 use model::Trace;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 struct Explained {
     recording: Arc<Trace>,
     index: StackIndex,
+    handlers: HandlerNames,
     report: Report,
 }
 
@@ -22,11 +23,13 @@ impl Explained {
         let recording = evidence.into_trace().unwrap();
         let index = StackIndex::new(&recording);
         let report = findings::explain_with(&recording, &index);
-        Self { recording, index, report }
+        let handlers = HandlerNames::new(&recording, &index);
+        Self { recording, index, handlers, report }
     }
 
     fn side(&self, range: Option<(i64, i64)>) -> Side<'_> {
-        Side { recording: &self.recording, index: &self.index, report: &self.report, range }
+        let Self { recording, index, handlers, report } = self;
+        Side { recording, index, handlers, report, range }
     }
 }
 
@@ -96,10 +99,10 @@ fn place(diff: &Diff, subject: Subject, measure: &str) -> usize {
 }
 
 #[test]
-fn methods_that_the_source_names_alike_and_two_ways_to_count_requests_can_be_told_apart() {
+fn handlers_have_the_names_of_their_routes_and_two_ways_to_count_requests_can_be_told_apart() {
     let diff = diff(&fixture("healthy"), &fixture("leak"));
     let shown: Vec<&str> = diff.rows.iter().map(Change::shown_name).collect();
-    for label in ["Program.Main (lambda b__0_4, async)", "Program.Main (lambda b__0_18)"] {
+    for label in ["handler of GET /ado/orders/{id:int}", "handler of /leak/cache"] {
         assert!(shown.contains(&label), "{label}");
     }
     let by_route =

@@ -235,8 +235,11 @@ pub struct Change {
     pub impact: f64,
     /// The metric of stacks that shows it: a name for `stacks::Metric::of_name`.
     pub metric: Option<&'static str>,
-    /// The full name of the method to look at in that metric.
+    /// The full name of the method to look at in that metric. Of the methods of a handler, that of the recording after.
     pub method: Option<String>,
+    /// Whether `name` is that of a handler: `handler of GET /orders`. The methods that handle its requests may have other full names
+    /// in each recording.
+    pub is_handler: bool,
     /// The type to look at in that metric: allocated or thrown.
     pub class: Option<String>,
     /// The table that the values come from.
@@ -247,6 +250,11 @@ impl Change {
     /// The name as pages show it.
     pub fn shown_name(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The name by which flame graphs of both recordings find its method. `None` if it is not about one.
+    pub fn found_by(&self) -> Option<&str> {
+        if self.is_handler { Some(&self.name) } else { self.method.as_deref() }
     }
 
     /// The heading that it stands under. Running threads are CPU use; other threads belong to the pool.
@@ -397,7 +405,15 @@ pub struct Diff {
     pub left_out: Vec<(usize, String)>,
 }
 
+/// What [`NotCompared`] calls the samples.
+pub const SAMPLES_OF_STACKS: &str = "samples of stacks";
+
 impl Diff {
+    /// Why samples are not compared, if they are not.
+    pub fn why_no_samples(&self) -> Option<&str> {
+        self.not_compared.iter().find(|of| of.what == SAMPLES_OF_STACKS).map(|of| of.why.as_str())
+    }
+
     /// How many figures were compared: the rows that are not findings. Of these, `comparisons` were tested against noise.
     pub fn figures(&self) -> usize {
         self.rows.iter().filter(|row| row.subject != Subject::Finding).count()

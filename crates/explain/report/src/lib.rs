@@ -23,7 +23,8 @@ mod loss;
 pub mod unit;
 
 pub use change::{
-    Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, NotCompared, Subject,
+    Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, NotCompared,
+    SAMPLES_OF_STACKS, Subject,
 };
 pub use distribution::Distribution;
 pub use explanation::Explanation;

@@ -21,6 +21,8 @@ const MAX_PATHS: usize = 16;
 const OF_ONE_ROUTE: f64 = 0.9;
 /// The type from which ASP.NET Core calls what handles a request.
 const ENDPOINT: &str = "Microsoft.AspNetCore.Routing.EndpointMiddleware";
+/// How the name of a handler begins. Its HTTP method follows, if it is known, and its route.
+const HANDLER_OF: &str = "handler of ";
 /// What a method is called that ASP.NET Core makes at run time to call a handler.
 const MADE: &str = "!dynamicClass.lambda_method";
 
@@ -165,6 +167,17 @@ impl HandlerNames {
     pub fn of_method(&self, method: Sym) -> Option<&str> {
         self.names.get(*self.of_method.get(&method)?).map(String::as_str)
     }
+
+    /// All methods that handle requests, with their names.
+    pub fn methods(&self) -> impl Iterator<Item = (Sym, &str)> {
+        self.of_method.iter().filter_map(|(method, of)| Some((*method, self.names.get(*of)?.as_str())))
+    }
+
+    /// The route in the name of a handler.
+    pub fn route(name: &str) -> &str {
+        let rest = name.strip_prefix(HANDLER_OF).unwrap_or(name);
+        rest.split_once(' ').filter(|(method, _)| !method.contains('/')).map_or(rest, |(_, route)| route)
+    }
 }
 
 /// The parts of what handles the request of a stack: what ASP.NET Core made to call the handler with the lambda that it calls, or a
@@ -258,8 +271,8 @@ impl<'a> Routes<'a> {
         let first = methods.next().flatten();
         let method = first.filter(|_| methods.all(|method| method == first));
         Some(match method.and_then(|method| self.recording.strings.get(method)) {
-            Some(method) => format!("handler of {method} {route}"),
-            None => format!("handler of {route}"),
+            Some(method) => format!("{HANDLER_OF}{method} {route}"),
+            None => format!("{HANDLER_OF}{route}"),
         })
     }
 }

@@ -4,6 +4,7 @@
 use model::{ByFrame, ByStack, ByThread, StackId, Sym, ThreadId, Trace};
 use regex::{Regex, RegexBuilder};
 use report::SampleGroup;
+use runtime::HandlerNames;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Filter {
     pub times: Option<Arc<FxHashSet<i64>>>,
     /// Stacks in which a waiting thread is idle: its samples are left out and counted. `None` takes them too.
     pub idle: Option<Arc<ByStack<bool>>>,
+    /// Names that patterns match beside the full ones. `None` for none.
+    pub handlers: Option<Arc<HandlerNames>>,
     /// Stacks that have a frame whose full name matches.
     pub include: Option<Regex>,
     /// Stacks that have no frame whose full name matches.
@@ -57,11 +60,22 @@ impl SampleSet {
 #[error("{0}")]
 pub struct PatternError(String);
 
-/// A pattern for names: a regular expression. Case does not matter if it has no capital letter.
+/// A pattern for names: a regular expression. Case does not matter if it has no capital letter. A full name, with its `!`, also
+/// matches itself, although `(`, `+` and `[` mean something else in an expression.
 pub fn pattern(text: &str) -> Result<Regex, PatternError> {
-    let mut builder = RegexBuilder::new(text);
-    builder.size_limit(PATTERN_BYTES).case_insensitive(!text.chars().any(char::is_uppercase));
-    builder.build().map_err(|error| {
+    let build = |pattern: &str| {
+        let mut builder = RegexBuilder::new(pattern);
+        builder.size_limit(PATTERN_BYTES).case_insensitive(!text.chars().any(char::is_uppercase)).build()
+    };
+    let is_name = text.contains('!');
+    let literal = regex::escape(text);
+    match build(text) {
+        // If the expression ends in a comment, what is put behind it is lost, and this does not compile.
+        Ok(alone) if is_name => Ok(build(&format!("{literal}|(?:{text})")).unwrap_or(alone)),
+        Err(_) if is_name => build(&literal),
+        built => built,
+    }
+    .map_err(|error| {
         let text = error.to_string();
         // The last line of a syntax error says what is wrong. The lines before it show where.
         let last = text.lines().last().unwrap_or_default();
@@ -102,7 +116,11 @@ impl Filter {
         }
         let matching = |pattern: &Option<Regex>| {
             let pattern = pattern.as_ref()?;
-            let named = |sym: &Sym| pattern.is_match(recording.strings.text(*sym));
+            let handler = |sym: &Sym| self.handlers.as_ref().and_then(|of| of.of_method(*sym));
+            let named = |sym: &Sym| {
+                pattern.is_match(recording.strings.text(*sym))
+                    || handler(sym).is_some_and(|name| pattern.is_match(name))
+            };
             Some(recording.frames.name.iter().map(named).collect::<ByFrame<bool>>())
         };
         let (include, exclude) = (matching(&self.include), matching(&self.exclude));
@@ -147,6 +165,11 @@ mod tests {
 
     #[test]
     fn a_pattern_minds_case_once_it_has_a_capital() {
+        for name in ["A!B.Add(int32,class C`1<!0>[])", "A!B+<>c.<<Main>$>b__0_3(int64)"] {
+            let literal = pattern(name).unwrap();
+            assert!(literal.is_match(name) && !literal.is_match("A!B.Add"), "{name}");
+        }
+        assert!(pattern("(?x) add # a comment").unwrap().is_match("A!B.Add"));
         assert!(pattern("sqlite").unwrap().is_match("Microsoft.Data.Sqlite"));
         assert!(!pattern("SQLite").unwrap().is_match("Microsoft.Data.Sqlite"));
     }

@@ -51,9 +51,9 @@ pub(crate) fn head(title: &str, style: &Markup) -> Markup {
     }
 }
 
-/// The page for an address that does not exist.
-pub(crate) fn not_found<K: KindOfPages>(ctx: &Ctx<'_, K>) -> String {
-    let body = html! { p.error { "There is no such page." } p { a href="./" { "To the summary" } } };
+/// The page for an address that does not exist, with the reason if it is not that there is no such page.
+pub(crate) fn not_found<K: KindOfPages>(ctx: &Ctx<'_, K>, why: Option<&str>) -> String {
+    let body = html! { p.error { (why.unwrap_or("There is no such page.")) } p { a href="./" { "To the summary" } } };
     whole(ctx, "Not found", &body)
 }
 

@@ -119,7 +119,7 @@ fn reply<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Reply {
     }
     match ctx.tab {
         Some(tab) => frame::reply(ctx, tab.title, &tabletab::body(ctx, tab)),
-        None => Reply { status: 404, ..Reply::page(&frame::not_found(ctx), String::new) },
+        None => Reply { status: 404, ..Reply::page(&frame::not_found(ctx, None), String::new) },
     }
 }
 

@@ -401,7 +401,12 @@ impl Sink for Builder {
         let Trace { missing, loss, .. } = &mut self.recording;
         missing.events = missing.events.saturating_add(gap.events);
         let events = saturated(gap.events);
-        loss.push(LossRow { thread: gap.thread.cast_signed(), from_ns, to_ns, events });
+        let os_id = gap.thread.cast_signed();
+        loss.push(LossRow { thread: os_id, from_ns, to_ns, events });
+        let process = self.processes.of_stream().unwrap_or(ProcessId::FIRST);
+        if let Some(thread) = self.thread_numbers.known(process, os_id) {
+            self.pairs.lose(thread);
+        }
     }
 }
 

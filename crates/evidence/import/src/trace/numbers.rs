@@ -41,6 +41,11 @@ impl ThreadNumbers {
         self.find(event, processes, lists)
     }
 
+    /// The number of a thread of a process by the operating system's. `None` before its first event.
+    pub(crate) fn known(&self, process: ProcessId, os_id: i64) -> Option<ThreadId> {
+        self.numbers.get(&(process, os_id)).copied()
+    }
+
     fn find(&mut self, event: &Event<'_>, processes: &mut Processes, lists: ThreadLists<'_>) -> ThreadId {
         let ThreadLists { ids, processes: of_processes } = lists;
         let slot = event.thread_slot as usize;

@@ -1,7 +1,7 @@
 //! Waits: rows that are made of a start and a stop of one thread.
 //!
 //! A start waits for its stop by thread. A stop without a start makes no row; a start without a stop makes a row whose
-//! duration is null, when the recording ends.
+//! duration is null, when the recording ends. So does a start after which events of its thread were lost.
 
 use super::budget::{MAP, of};
 use super::kinds::PairEvent;
@@ -80,6 +80,15 @@ impl Pairs {
                 waits.push(WaitRow { dur_ns: seen.ns.saturating_sub(row.ts_ns), ..row });
             }
         }
+    }
+
+    /// Events of a thread were lost, which may be the stops of what it began before: a later stop ends another wait.
+    pub(crate) fn lose(&mut self, thread: ThreadId) {
+        let contention = self.contention.remove(&thread).unwrap_or_default();
+        let waits = self.waits.remove(&thread).unwrap_or_default();
+        self.open_starts = self.open_starts.saturating_sub(contention.len()).saturating_sub(waits.len());
+        self.left_open.contention.extend(contention);
+        self.left_open.waits.extend(waits);
     }
 
     /// Begins a stream of another process, whose stops do not end what waits here.

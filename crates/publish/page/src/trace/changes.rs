@@ -259,12 +259,10 @@ fn tone(row: &Change) -> &'static str {
 
 /// The name, with a link to a flame graph of both recordings.
 fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
-    let handler = ctx.kind().handler(row.method.as_deref().unwrap_or(&row.name));
-    let short = match (handler, &row.label) {
-        (Some(handler), _) => handler.to_owned(),
-        (None, Some(label)) => stacks::short_written(label),
-        (None, None) if row.name.contains('!') => stacks::short_name(&row.name),
-        (None, None) => row.name.clone(),
+    let short = match &row.label {
+        Some(label) => stacks::short_written(label),
+        None if row.name.contains('!') => stacks::short_name(&row.name),
+        None => row.name.clone(),
     };
     let metric = row.metric.filter(|_| !ctx.is_file());
     let Some(metric) = metric else { return html! { span.name title=(row.name) { (short) } } };
@@ -275,7 +273,7 @@ fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
         Subject::Threads if row.method.is_none() => params = params.with("thread", &row.name),
         _ => {}
     }
-    if let Some(method) = &row.method {
+    if let Some(method) = row.found_by() {
         params = params.with("include", &format!("^{}$", regex::escape(method)));
     }
     if let Some(class) = &row.class {

@@ -1,6 +1,7 @@
 //! A recording with everything that its views need, computed once.
 
 use model::{ByStack, Tables, Trace};
+use regex::Regex;
 use report::Explanation;
 use runtime::{HandlerNames, MyCode, Sampling, StackIndex};
 use sql::Answer;
@@ -36,7 +37,7 @@ pub(crate) struct Explained {
     pub(crate) tables: Arc<dyn Tables>,
     /// The categories of its stacks and frames.
     pub(crate) index: StackIndex,
-    handlers: HandlerNames,
+    pub(super) handlers: Arc<HandlerNames>,
     idle: OnceLock<Arc<ByStack<bool>>>,
     /// How much time of a thread one sample stands for, in nanoseconds. `None` without samples.
     pub(crate) sample_ns: Option<f64>,
@@ -57,7 +58,7 @@ impl Explained {
         let explanation = findings::explanation(&recording, &index);
         Self {
             tables: Arc::<Trace>::clone(&recording),
-            handlers: HandlerNames::new(&recording, &index),
+            handlers: Arc::new(HandlerNames::new(&recording, &index)),
             sample_ns: Sampling::new(&recording).map(|sampling| sampling.sample_ns()),
             index,
             explanation,
@@ -95,10 +96,10 @@ impl Explained {
         self.handler(method).map_or_else(|| runtime::written_name(method), str::to_owned)
     }
 
-    /// Whether any stack may have a method.
-    pub(crate) fn has_method(&self, method: &str) -> bool {
-        let name = self.recording.strings.find(method);
-        name.is_some_and(|name| self.recording.frames.name.find(|of| *of == name).is_some())
+    /// Whether a frame has a name that matches.
+    pub(super) fn has_frame(&self, pattern: &Regex) -> bool {
+        let methods = self.recording.frames.name.iter().map(|method| self.recording.strings.text(*method));
+        methods.chain(self.handlers.methods().map(|(_, name)| name)).any(|name| pattern.is_match(name))
     }
 
     /// Whether the stacks can be summed up by a metric.

@@ -4,6 +4,7 @@ use super::explained::Explained;
 use crate::kind::Ctx;
 use diff::Side;
 use model::Trace;
+use regex::Regex;
 use report::{Basis, Diff};
 use runtime::MyCode;
 use stacks::Metric;
@@ -34,13 +35,9 @@ impl TracePages {
 }
 
 impl TracePages {
-    /// What a method is called if it handles the requests to one route. In a comparison, the same route in both recordings that have
-    /// it: the compiler numbers lambdas anew in each build.
-    pub(super) fn handler(&self, method: &str) -> Option<&str> {
-        let of = [Some(&self.here), self.against.as_ref()].into_iter().flatten();
-        let mut handlers = of.filter(|of| of.has_method(method)).map(|of| of.handler(method));
-        let first = handlers.next()??;
-        handlers.all(|of| of == Some(first)).then_some(first)
+    /// Whether a frame of either recording has a name that matches.
+    pub(super) fn have_frame(&self, pattern: &Regex) -> bool {
+        [Some(&self.here), self.against.as_ref()].into_iter().flatten().any(|of| of.has_frame(pattern))
     }
 }
 
@@ -68,5 +65,11 @@ pub(super) fn compare(
 }
 
 fn side(of: &Explained, range: Option<(i64, i64)>) -> Side<'_> {
-    Side { recording: &of.recording, index: &of.index, report: &of.explanation.report, range }
+    Side {
+        recording: &of.recording,
+        index: &of.index,
+        handlers: &of.handlers,
+        report: &of.explanation.report,
+        range,
+    }
 }

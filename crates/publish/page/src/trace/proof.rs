@@ -105,7 +105,12 @@ pub(super) fn page(ctx: &TraceCtx<'_>) -> Reply {
     let explanation = &ctx.here().explanation;
     let id = ctx.params.get("id").unwrap_or_default();
     let Some(finding) = explanation.report.findings.iter().find(|finding| finding.id == id) else {
-        return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx));
+        let what = if id.is_empty() {
+            "The address does not say which finding.".to_owned()
+        } else {
+            format!("The recording has no finding {id}.")
+        };
+        return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx, Some(&what)));
     };
     let body = html! {
         (cards::exhibit(ctx, explanation, finding, None, &|finding| lane(ctx.here(), finding)))

@@ -4,7 +4,7 @@ use super::explained::{Explained, ShapeKey};
 use super::pages::TracePages;
 use base::number::real;
 use model::{ByKind, Sym, Trace};
-use report::Finding;
+use report::{Diff, Finding, SampleGroup};
 use rustc_hash::FxHashSet;
 use stacks::{
     Direction, Filter, GroupBy, Metric, SampleSet, Shaping, ViewOptions, Weighed, WeightedTree, pattern,
@@ -94,6 +94,11 @@ impl Selection {
                 .ok()
         };
         let (include, exclude, fold) = (regex("include"), regex("exclude"), regex("fold"));
+        for (name, pattern) in [("include", &include), ("exclude", &exclude), ("fold", &fold)] {
+            if pattern.as_ref().is_some_and(|pattern| !pages.have_frame(pattern)) {
+                problems.push(format!("no frame has a name that matches the pattern of `{name}`"));
+            }
+        }
         let group = match params.get("groups") {
             Some(patterns) => groups(&here.recording, patterns, &mut problems),
             None => group(params.get("group"), &mut problems),
@@ -108,10 +113,11 @@ impl Selection {
             samples: rows.samples,
             times: rows.times,
             idle: leaves_out_idle(params, &metric).then(|| here.idle().clone()),
+            handlers: Some(Arc::clone(&here.handlers)),
             include,
             exclude,
         };
-        let folds_plumbing = params.get(PLUMBING).is_none() && !is_of_plumbing(pages, params.get("method"));
+        let folds_plumbing = !shows_plumbing(params) && !is_of_plumbing(pages, params.get("method"));
         let key = SHAPING.map(|name| match name {
             PLUMBING => folds_plumbing.to_string(),
             name => params.get(name).unwrap_or_default().to_owned(),
@@ -149,7 +155,12 @@ impl Selection {
             // Its rows may be there, too few for a finding: compared with none of them, all would look new.
             problems.push("the other recording has no such finding: this one is shown alone".to_owned());
         }
-        let alone = is_theirs_missing || params.get("alone").is_some();
+        let not_compared =
+            pages.diff.as_ref().and_then(Diff::why_no_samples).filter(|_| metric.is_of_samples());
+        if let Some(why) = not_compared {
+            problems.push(format!("samples are not compared, because {why}: this recording is shown alone"));
+        }
+        let alone = is_theirs_missing || not_compared.is_some() || params.get("alone").is_some();
         Some(Self { metric, filter, shaping, key, kind, view, per_request, finding, alone, problems })
     }
 
@@ -183,6 +194,7 @@ impl Selection {
                     samples,
                     times,
                     idle,
+                    handlers: Some(Arc::clone(&other.handlers)),
                     ..self.filter.clone()
                 };
                 weigh(&other.recording, &self.metric, &filter)
@@ -220,6 +232,11 @@ fn leaves_out_idle(params: &Params, metric: &Metric) -> bool {
     let narrows =
         ["finding", "thread", "method", "on", "include"].iter().any(|name| params.get(name).is_some());
     matches!(metric, Metric::Waiting | Metric::Wall) && !narrows && !takes_idle(params)
+}
+
+/// Whether the reader asked for frames of async plumbing.
+pub(super) fn shows_plumbing(params: &Params) -> bool {
+    params.get(PLUMBING) == Some("1")
 }
 
 /// Whether the reader asked for the samples of idle threads.
@@ -267,7 +284,9 @@ fn finding_on<'a>(of: &'a Explained, id: &str, metric: &Metric) -> Option<&'a Fi
 /// Whether a finding rests on rows that a metric sums up.
 pub(super) fn rests_on(finding: &Finding, metric: &Metric) -> bool {
     let mut of_table = finding.evidence.iter().filter(|rows| rows.table == metric.table());
-    of_table.any(|rows| !rows.samples.is_empty() || !rows.times.is_empty())
+    // A finding on waiting threads has nothing to say about running ones.
+    let is_in_state = |group: &SampleGroup| *metric == Metric::Wall || group.state == metric.name();
+    of_table.any(|rows| rows.samples.iter().any(is_in_state) || !rows.times.is_empty())
 }
 
 /// The rows that an address asks for by a finding.
@@ -406,6 +425,9 @@ fn of_kind(recording: &Trace, kind: &str) -> Vec<i64> {
 fn threads(recording: &Trace, text: Option<&str>, problems: &mut Vec<String>) -> Vec<i64> {
     let Some(text) = text else { return Vec::new() };
     if let Ok(number) = text.parse() {
+        if recording.thread_ids.find(|id| *id == number).is_none() {
+            problems.push(format!("the recording has no thread {number}"));
+        }
         return vec![number];
     }
     let threads = of_kind(recording, text);

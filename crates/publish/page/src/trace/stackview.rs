@@ -6,7 +6,7 @@
 use super::links::{counted, graph_of};
 use super::own::FLAME_DATA;
 use super::pages::TraceCtx;
-use super::selection::{IDLE, PLUMBING, Selected, Selection, takes_idle};
+use super::selection::{IDLE, PLUMBING, Selected, Selection, shows_plumbing, takes_idle};
 use super::works::how_it_works;
 use crate::kind::{Detail, Section};
 use crate::reply::Reply;
@@ -185,6 +185,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
             }
             "."
             @if selection.filter.samples.is_some() || selection.filter.times.is_some() { (only("finding", "Only what counts for the finding")) } (only("on", "Only what waits for")) (only("class", "Only of the type"))
+            (only("thread", "Only the thread")) (only("include", "Only stacks with")) (only("exclude", "Only stacks without"))
             (plumbing(ctx, selection, selected))
             (idle(ctx, selection, selected))
         }
@@ -196,7 +197,7 @@ fn plumbing(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> M
     let params = ctx.params.without(&["root", PLUMBING]);
     let link = |params: &Params, text: &str| html! { a href=(params.href(ctx.path)) { (text) } };
     let others = selected.folded_against.filter(|count| *count > 0);
-    let is_asked_for = ctx.params.get(PLUMBING).is_some();
+    let is_asked_for = shows_plumbing(ctx.params);
     html! {
         @if !selection.shaping.folds_plumbing {
             " Async plumbing is shown"

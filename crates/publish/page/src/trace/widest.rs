@@ -58,7 +58,7 @@ fn widest(diff: &Diff) -> Vec<&Change> {
     let (generated, lasting): (Vec<&Change>, Vec<&Change>) = rows
         .iter()
         .filter(|row| row.method.is_some())
-        .partition(|row| row.method.as_deref().is_some_and(|of| of.contains(GENERATED)));
+        .partition(|row| row.found_by().is_some_and(|of| of.contains(GENERATED)));
     let methods = if lasting.is_empty() { generated } else { lasting };
     let Some(largest) = methods.first() else {
         let is_wait = |row: &&&Change| row.subject == Subject::Wait && row.metric == Some("waiting");
@@ -80,8 +80,7 @@ fn widest(diff: &Diff) -> Vec<&Change> {
 fn narrowed(rows: &[&Change]) -> Option<Params> {
     let first = rows.first()?;
     let params = Params::default().with("metric", first.metric?);
-    let methods: Vec<String> =
-        rows.iter().filter_map(|row| row.method.as_deref()).map(regex::escape).collect();
+    let methods: Vec<String> = rows.iter().filter_map(|row| row.found_by()).map(regex::escape).collect();
     Some(match methods.as_slice() {
         [] => params.with("on", &first.name),
         [method] => params.with("include", &format!("^{method}$")),
@@ -108,8 +107,8 @@ fn picture(ctx: &TraceCtx<'_>, params: &Params) -> Option<Markup> {
 /// A row in words: what was measured, before and after.
 fn said(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let value = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| show(value, &row.unit));
-    let handler = ctx.kind().handler(row.method.as_deref().unwrap_or(&row.name)).map(str::to_owned);
-    let name = handler.or_else(|| row.label.clone()).unwrap_or_else(|| ctx.written(&row.name));
+    let label = row.label.clone().or_else(|| row.is_handler.then(|| row.name.clone()));
+    let name = label.unwrap_or_else(|| ctx.written(&row.name));
     html! {
         b title=(row.name) { (name) } ", " (row.measure) ": " (value(row.before)) " → " (value(row.after))
         @if !row.in_words().is_empty() { " (" (row.in_words()) ")" }

@@ -97,6 +97,7 @@ fn change(row: &Change, first: bool) -> Value {
         "table": row.table,
         "metric": row.metric,
         "method": row.method,
+        "is_handler": row.is_handler,
         "type": row.class,
     })
 }
@@ -106,13 +107,14 @@ mod tests {
     use super::*;
     use ::diff::Side;
     use report::Basis;
-    use runtime::StackIndex;
+    use runtime::{HandlerNames, StackIndex};
 
     #[test]
     fn two_recordings_without_anything_have_the_whole_shape() {
         let (recording, report) = (Trace::default(), report::Report::default());
         let index = StackIndex::new(&recording);
-        let side = Side { recording: &recording, index: &index, report: &report, range: None };
+        let handlers = &HandlerNames::default();
+        let side = Side { recording: &recording, index: &index, handlers, report: &report, range: None };
         let diff = ::diff::compare(&side, &side, Basis::Request);
         let document = document(&recording, &recording, &diff);
         for key in [

@@ -3,11 +3,18 @@
 use super::*;
 use crate::trace::kinds::RUNTIME;
 use crate::trace::streams::OTHER_PROCESS;
+use model::NO_INT;
 use nettrace::Metadata;
 
 const ALLOCATION: u32 = 10;
 const EXCEPTION: u32 = 80;
 const SAMPLE: u32 = 0;
+const LOCK_START: u32 = 81;
+const LOCK_STOP: u32 = 91;
+const WAIT_START: u32 = 301;
+const WAIT_STOP: u32 = 302;
+/// Not an event: that events were lost until then.
+const GAP: u32 = u32::MAX;
 
 fn session(sync_ticks: i64, process: u64) -> StreamHeader {
     let ticks_per_second = 1_000_000_000;
@@ -27,6 +34,10 @@ fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Trace {
     for (header, events) in streams {
         builder.stream(header);
         for (event_id, ticks) in *events {
+            if *event_id == GAP {
+                builder.gap(Gap { thread: 7, from_ticks: 0, to_ticks: *ticks, events: 1 });
+                continue;
+            }
             let sampler = *event_id == SAMPLE;
             let provider = if sampler { "Microsoft-DotNETCore-SampleProfiler" } else { RUNTIME };
             let (event_id, provider) = (*event_id, provider.to_owned());
@@ -66,6 +77,29 @@ fn damage(recording: &Trace) -> Vec<&str> {
         .map(|kind| kind.what)
         .filter(|what| what.contains("stream"))
         .collect()
+}
+
+#[test]
+fn a_stop_after_a_gap_does_not_end_a_wait_that_began_before_it() {
+    let events = [
+        (LOCK_START, 10),
+        (LOCK_STOP, 15),
+        (LOCK_START, 20),
+        (WAIT_START, 30),
+        // A stop and the next start are lost.
+        (GAP, 900),
+        (LOCK_STOP, 910),
+        (WAIT_STOP, 920),
+        (WAIT_START, 930),
+        (WAIT_STOP, 931),
+    ];
+    let recording = read(&[(session(0, 1), &events)]);
+    let waited = |starts: &[i64], lengths: &[i64]| -> Vec<(i64, i64)> {
+        starts.iter().copied().zip(lengths.iter().copied()).collect()
+    };
+    let (locks, waits) = (&recording.contention, &recording.waits);
+    assert_eq!(waited(&locks.ts_ns, &locks.dur_ns), [(10, 5), (20, NO_INT)]);
+    assert_eq!(waited(&waits.ts_ns, &waits.dur_ns), [(30, NO_INT), (930, 1)]);
 }
 
 #[test]
