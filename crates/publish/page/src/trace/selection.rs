@@ -4,7 +4,8 @@ use super::explained::{Explained, ShapeKey};
 use super::pages::TracePages;
 use base::number::real;
 use model::{ByKind, Sym, Trace};
-use report::{Diff, Finding, SampleGroup};
+use regex::Regex;
+use report::{Finding, SampleGroup};
 use rustc_hash::FxHashSet;
 use stacks::{
     Direction, Filter, GroupBy, Metric, SampleSet, Shaping, ViewOptions, Weighed, WeightedTree, pattern,
@@ -94,11 +95,10 @@ impl Selection {
                 .ok()
         };
         let (include, exclude, fold) = (regex("include"), regex("exclude"), regex("fold"));
-        for (name, pattern) in [("include", &include), ("exclude", &exclude), ("fold", &fold)] {
-            if pattern.as_ref().is_some_and(|pattern| !pages.have_frame(pattern)) {
-                problems.push(format!("no frame has a name that matches the pattern of `{name}`"));
-            }
-        }
+        let patterns = [("include", &include), ("exclude", &exclude), ("fold", &fold)];
+        problems.extend(
+            patterns.into_iter().filter_map(|(name, pattern)| without_match(pages, name, pattern.as_ref())),
+        );
         let group = match params.get("groups") {
             Some(patterns) => groups(&here.recording, patterns, &mut problems),
             None => group(params.get("group"), &mut problems),
@@ -155,12 +155,9 @@ impl Selection {
             // Its rows may be there, too few for a finding: compared with none of them, all would look new.
             problems.push("the other recording has no such finding: this one is shown alone".to_owned());
         }
-        let not_compared =
-            pages.diff.as_ref().and_then(Diff::why_no_samples).filter(|_| metric.is_of_samples());
-        if let Some(why) = not_compared {
-            problems.push(format!("samples are not compared, because {why}: this recording is shown alone"));
-        }
+        let not_compared = not_compared(pages, &metric);
         let alone = is_theirs_missing || not_compared.is_some() || params.get("alone").is_some();
+        problems.extend(not_compared);
         Some(Self { metric, filter, shaping, key, kind, view, per_request, finding, alone, problems })
     }
 
@@ -232,6 +229,18 @@ fn leaves_out_idle(params: &Params, metric: &Metric) -> bool {
     let narrows =
         ["finding", "thread", "method", "on", "include"].iter().any(|name| params.get(name).is_some());
     matches!(metric, Metric::Waiting | Metric::Wall) && !narrows && !takes_idle(params)
+}
+
+/// That a pattern matches no frame.
+fn without_match(pages: &TracePages, name: &str, pattern: Option<&Regex>) -> Option<String> {
+    let is_without = pattern.is_some_and(|pattern| !pages.have_frame(pattern));
+    is_without.then(|| format!("no frame has a name that matches the pattern of `{name}`"))
+}
+
+/// Why a metric of samples is not compared with the other recording.
+fn not_compared(pages: &TracePages, metric: &Metric) -> Option<String> {
+    let why = pages.diff.as_ref().filter(|_| metric.is_of_samples())?.why_no_samples()?;
+    Some(format!("samples are not compared, because {why}: this recording is shown alone"))
 }
 
 /// Whether the reader asked for frames of async plumbing.
