@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 /// Places and measurements that a card shows at once; the others are one click away.
 const SHOWN: usize = 4;
+/// The longest verdict, in bytes, that is one heading.
+const LONGEST_HEADING: usize = 200;
 /// How the name of what answers requests begins.
 const HANDLER: &str = "handler of";
 
@@ -18,13 +20,25 @@ const HANDLER: &str = "handler of";
 /// Below it stands what a reader needs next: whom the first finding affects and what to try first, or what could not be checked.
 pub fn headline(links: &dyn Links, explanation: &Explanation, verdict: &Verdict) -> Markup {
     let class = format!("headline {}", verdict.tone());
+    let (heading, more) = heading_and_more(&verdict.text);
     html! {
         section aria-label="Verdict" {
-            @if links.is_file() { h2 class=(class) { (unbroken(&verdict.text)) } } @else { h1 class=(class) { (unbroken(&verdict.text)) } }
+            @if links.is_file() { h2 class=(class) { (unbroken(heading)) } } @else { h1 class=(class) { (unbroken(heading)) } }
+            @if !more.is_empty() { p.next { span { (prose(more)) } } }
             (next_step(explanation))
             @for note in &verdict.notes { p.hint { (unbroken(note)) } }
         }
     }
+}
+
+/// The part of a verdict that is a heading, and the rest: a long verdict has its first sentence as the heading.
+fn heading_and_more(text: &str) -> (&str, &str) {
+    if text.len() <= LONGEST_HEADING {
+        return (text, "");
+    }
+    let is_end = |at: &usize| text.get(at + 2..).is_some_and(|rest| rest.starts_with(char::is_uppercase));
+    let end = text.match_indices(". ").map(|(at, _)| at).find(is_end);
+    end.and_then(|end| Some((text.get(..=end)?, text.get(end + 2..)?))).unwrap_or((text, ""))
 }
 
 /// The id of the list of what is missing, on the first page.
@@ -339,6 +353,18 @@ fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_long_verdict_is_cut_and_only_after_its_first_sentence() {
+        let check =
+            |text: &str, heading: &str, more: &str| assert_eq!(heading_and_more(text), (heading, more));
+        check("Short. It has two sentences.", "Short. It has two sentences.", "");
+        let rest = format!("They take 1.5 s. {}", "long ".repeat(40));
+        let text = format!("Requests to a.b take 3.2 s, and nothing explains it. {rest}");
+        check(&text, "Requests to a.b take 3.2 s, and nothing explains it.", &rest);
+        let endless = "word ".repeat(60);
+        check(&endless, &endless, "");
+    }
 
     #[test]
     fn what_became_of_a_finding_is_a_word_and_not_only_a_colour() {
