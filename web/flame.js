@@ -455,18 +455,16 @@ export class Flame {
   mark() {
     const text = this.bar.input.value;
     this.pointed = null;
-    const wanted = text === "" ? null : pattern(text);
-    this.found = wanted === null ? null : search(this.graph, this.top, wanted, () => performance.now());
+    this.found = text === "" ? null : search(this.graph, this.top, pattern(text), () => performance.now());
     this.marked = new Set(this.found?.nodes);
-    this.bar.matched.textContent = this.foundInWords(text);
+    this.bar.matched.textContent = this.foundInWords();
     for (const button of [this.bar.next, this.bar.previous]) button.disabled = !this.found?.nodes.length;
     this.draw();
   }
 
-  /** @param {string} text what was typed */
-  foundInWords(text) {
-    if (text === "") return "";
-    if (this.found === null) return "not a regular expression";
+  /** What the search found. */
+  foundInWords() {
+    if (this.found === null) return "";
     const { nodes, weight: sum, isWhole } = this.found;
     if (nodes.length === 0) return isWhole ? "no frame" : "stopped: the pattern takes too long";
     const share = percent(sum, this.graph.weight(this.top));

@@ -129,21 +129,19 @@ export class Graph {
 }
 
 /**
- * A typed pattern. Case matters only if it contains capitals. A full name, with its `!`, also matches itself, although `(`, `+` and
- * `[` mean something else in a pattern. `null` if it is not a pattern.
+ * A typed pattern: a regular expression, or a part of a name as it stands, although `(`, `+` and `[` mean something else in an
+ * expression. Case matters only if it contains capitals.
  *
  * @param {string} text
- * @returns {RegExp | null}
+ * @returns {RegExp}
  */
 export function pattern(text) {
   const flags = /[A-Z]/.test(text.replace(/\\./g, "")) ? "" : "i";
   const literal = text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  const isName = text.includes("!");
   try {
-    const { source } = new RegExp(text, flags);
-    return new RegExp(isName ? `${literal}|(?:${source})` : source, flags);
+    return new RegExp(`${literal}|(?:${new RegExp(text, flags).source})`, flags);
   } catch {
-    return isName ? new RegExp(literal, flags) : null;
+    return new RegExp(literal, flags);
   }
 }
 

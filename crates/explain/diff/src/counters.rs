@@ -21,6 +21,13 @@ const MAX_COUNTERS: usize = 500;
 /// The largest value that is believed, as in figures.
 const MOST: f64 = 1e15;
 
+/// How the meters begin that the runtime sets at the end of a collection; until the first one, they say 0
+/// (dotnet/runtime: RuntimeMetrics.cs, which reads `GC.GetGCMemoryInfo`).
+const LAST_COLLECTION: &str = "dotnet.gc.last_collection.";
+/// The event counters that it sets then (dotnet/runtime: RuntimeEventSource.cs).
+const OF_LAST_COLLECTION: [&str; 7] =
+    ["gen-0-size", "gen-1-size", "gen-2-size", "loh-size", "poh-size", "gc-committed", "gc-fragmentation"];
+
 /// Which counter a value is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a> {
@@ -194,13 +201,30 @@ fn keys<'a>(scope: &Scope<'a>, falling: &BTreeSet<Instrument<'_>>) -> BTreeMap<K
         let instrument = instrument(scope, provider, name, tags);
         (Key { instrument, kind: scope.text(kind) }, scope.text(unit))
     });
+    let unset = unset(scope);
     let wanted = keys.filter(|(Key { instrument, kind }, _)| match *kind {
-        _ if instrument.name == REQUESTS_METER => false,
+        _ if instrument.name == REQUESTS_METER || unset.contains(&instrument.name) => false,
         "total" => falling.contains(instrument),
         "rate" => !falling.contains(instrument),
         _ => true,
     });
     wanted.collect()
+}
+
+/// The counters of the last collection that say 0 because there was none yet: they are not known.
+fn unset<'a>(scope: &Scope<'a>) -> BTreeSet<&'a str> {
+    if !scope.recording().gc.start_ns.is_empty() {
+        return BTreeSet::new();
+    }
+    let rows = &scope.recording().counters;
+    let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+    for (name, value) in rows.name.iter().zip(&rows.value) {
+        let name = scope.text(*name);
+        if name.starts_with(LAST_COLLECTION) || OF_LAST_COLLECTION.contains(&name) {
+            *known.entry(name).or_default() |= *value != 0.0;
+        }
+    }
+    known.into_iter().filter(|(_, is_known)| !is_known).map(|(name, _)| name).collect()
 }
 
 /// The values of a counter, in order of time.

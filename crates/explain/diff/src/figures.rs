@@ -217,7 +217,8 @@ fn heap(add: &mut Add<'_>) {
         let mut tally = course.rate(steps.map(|(from, to)| (to.0, to.1 - from.1)));
         // Steps up and down depend on each other, so only the pieces say how much they vary.
         tally.squares = 0.0;
-        Some(tally)
+        // Without two collections, how much the heap grew is not known.
+        (heaps.len() > 1).then_some(tally)
     });
 }
 

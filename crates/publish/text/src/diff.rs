@@ -119,7 +119,7 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
 fn compared(diff: &Diff) -> String {
     let basis = match diff.basis {
         Basis::Duration => "Amounts are per second (per request: --per request)",
-        Basis::Request => "Amounts are per request",
+        Basis::Request => "Amounts are per request, except of counters that are published as rates",
     };
     let requests = diff.requests.map_or_else(String::new, |(before, after)| {
         format!(" Requests: {} before, {} after.", show(before.round(), ""), show(after.round(), ""))

@@ -340,7 +340,8 @@ fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {
         }
         _ => String::new(),
     };
-    let text = format!("{count} of {}", evidence.table);
+    // The query is for people: it may show first rows, sums, or neighbours of the rows that the rule counts.
+    let text = format!("{count} of {}, in SQL", evidence.table);
     html! {
         @if let Some(href) = links.to(Target::Query(&evidence.sql)) {
             a.evidence href=(href) title=(when.trim()) { (text) }

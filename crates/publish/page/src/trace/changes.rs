@@ -84,7 +84,7 @@ fn said(diff: &Diff) -> Markup {
     let (before, after) = diff.observed_ns;
     let basis = match diff.basis {
         Basis::Duration => "amounts are per second",
-        Basis::Request => "amounts are per request",
+        Basis::Request => "amounts are per request, except of counters that are published as rates",
     };
     let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
     let figures = counted_len(diff.figures(), "figure");

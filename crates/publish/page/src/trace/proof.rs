@@ -113,6 +113,7 @@ pub(super) fn page(ctx: &TraceCtx<'_>) -> Reply {
         return Reply::of(404, "text/html; charset=utf-8", frame::not_found(ctx, Some(&what)));
     };
     let body = html! {
+        @if ctx.params.range() != (None, None) { p.said { "The finding and its rows are of the whole recording; the views that it leads to show the selected range." } }
         (cards::exhibit(ctx, explanation, finding, None, &|finding| lane(ctx.here(), finding)))
         @for table in rows(ctx, finding, "rows") { (table) }
     };

@@ -207,14 +207,17 @@ impl Selection {
     }
 
     /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
-    /// in them.
+    /// in them, and of samples also that of the time for which one stands.
     fn scale(&self, here: &Explained, other: &Explained) -> Option<f64> {
         // A range without an end is open there.
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
         let source = |recording: &Trace| source_of(recording, &self.metric);
+        // A sampler that looks more often takes more samples of the same work.
+        let of_samples = |of: &Explained| if self.metric.is_of_samples() { of.sample_ns } else { Some(1.0) };
+        let sampling = of_samples(other)? / of_samples(here)?;
         let here_ns = here.recording.observed_within(source(&here.recording), from, to)?;
         let other_ns = other.recording.observed_ns(source(&other.recording))?;
-        Some(real(here_ns) / real(other_ns) * self.per_request.unwrap_or(1.0))
+        Some(real(here_ns) / real(other_ns) * sampling * self.per_request.unwrap_or(1.0))
     }
 
     /// Whether amounts are per request.

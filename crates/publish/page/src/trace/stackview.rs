@@ -185,7 +185,10 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Marku
             }
             "."
             @if selection.filter.samples.is_some() || selection.filter.times.is_some() { (only("finding", "Only what counts for the finding")) } (only("on", "Only what waits for")) (only("class", "Only of the type"))
-            (only("thread", "Only the thread")) (only("include", "Only stacks with")) (only("exclude", "Only stacks without"))
+            @if !selection.filter.threads.is_empty() { (only("thread", "Only the thread")) }
+            @if selection.filter.include.is_some() { (only("include", "Only stacks with")) }
+            @if selection.filter.exclude.is_some() { (only("exclude", "Only stacks without")) }
+            @if selection.shaping.fold.is_some() { (only("fold", "Without the frames")) }
             (plumbing(ctx, selection, selected))
             (idle(ctx, selection, selected))
         }
