@@ -19,6 +19,7 @@ mod guard;
 mod help;
 mod interrupt;
 mod key_file;
+mod load;
 mod manual;
 mod mine;
 mod number;
@@ -75,6 +76,7 @@ enum Command {
     Explain(explain::Args),
     Open(open::Args),
     Diff(diff::Args),
+    Load(load::Args),
     Query(query::Args),
     Export(export::Args),
     Tables(tables::Args),
@@ -147,6 +149,7 @@ fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<E
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args, &config),
         Command::Diff(args) => diff::run(&args, &config),
+        Command::Load(args) => load::run(args),
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args, &config),
         Command::Tables(args) => tables::run(&args),

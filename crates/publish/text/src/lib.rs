@@ -13,6 +13,7 @@ pub mod explain;
 pub mod exported;
 pub mod guide;
 pub mod help;
+pub mod load;
 mod markup;
 mod page;
 mod process;

@@ -1,0 +1,319 @@
+//! `casebook load`: requests to a service at a given rate, and what became of each.
+
+use crate::format::{Format, print_json};
+use crate::interrupt::Interrupt;
+use crate::outputs::Outputs;
+use crate::{duration, terminal};
+use anyhow::{Context, bail};
+use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Target, Verdict, Watcher};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+const AFTER_HELP: &str = "\
+Examples:
+  casebook load http://127.0.0.1:5080/pay --rate 200 -d 30s        # 200 requests per second
+  casebook load http://127.0.0.1:5080/ --rate 100..1000 -d 1m      # a rate that grows
+  casebook load http://127.0.0.1:5080/ --users 20 --think 500ms    # 20 users who wait for each answer
+  casebook load http://127.0.0.1:5080/ -d 10s                      # as fast as possible
+  casebook load http://127.0.0.1:5080/ --rate 200 --slo 'p99<50ms' # exit code 1 if it takes longer
+  casebook load http://127.0.0.1:5080/ --rate 200 -o before        # keep it: casebook open before
+
+Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
+request was due, and beside it from when it was sent.
+
+Exit codes: 0 for success, 1 if an objective (--slo) is missed, 2 for failure.";
+
+/// Put load on a service, and measure how long its answers take
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Where requests go to: http://HOST[:PORT]/PATH
+    url: String,
+    /// Requests per second: 200, steps `100,200,400` of equal length, or `100..1000` for a rate that changes evenly. Without
+    /// it, --users or as fast as possible
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "users")]
+    rate: Option<Rate>,
+    /// Send at random times, as many independent users would, instead of evenly
+    #[arg(long, requires = "rate")]
+    poisson: bool,
+    /// The seed of random times
+    #[arg(long, default_value_t = 1, requires = "poisson")]
+    seed: u64,
+    /// A closed loop: so many users, who each wait for the answer before they ask again
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
+    users: Option<u32>,
+    /// How long a user waits between an answer and the next request
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "users")]
+    think: Option<Duration>,
+    /// How long requests are sent
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
+    duration: Duration,
+    /// How long requests are sent before anything is measured
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    warmup: Option<Duration>,
+    /// How many connections there may be. If all are busy, requests wait, and that time counts
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
+    connections: u32,
+    /// How many threads send
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long = "method", alias = "request", value_name = "METHOD")]
+    method: Option<String>,
+    /// A header, as `Name: value`. May be given several times
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// The body of each request
+    #[arg(long, value_name = "TEXT", conflicts_with = "data_file")]
+    data: Option<String>,
+    /// A file with the body of each request
+    #[arg(long, value_name = "FILE")]
+    data_file: Option<PathBuf>,
+    /// How long a request may take. One that takes longer counts as timed out, with that time
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
+    timeout: Duration,
+    /// Open a new connection for each request
+    #[arg(long)]
+    no_keepalive: bool,
+    /// A host that is not this machine, on which you may put load. May be given several times
+    #[arg(long, value_name = "HOST")]
+    yes_this_host: Vec<String>,
+    /// An objective to meet: p99<50ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
+    #[arg(long = "slo", value_name = "OBJECTIVE")]
+    objectives: Vec<Objective>,
+    /// Keep the run as a folder, which every other command can read
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What stands for a header or a body in a kept run.
+const HIDDEN: &str = "…";
+/// The most connections of a run.
+const MAX_CONNECTIONS: i64 = 60_000;
+/// The most requests per second that a run may ask for.
+const MAX_RATE: f64 = 10_000_000.0;
+
+/// What `--rate` says.
+#[derive(Debug, Clone, PartialEq)]
+enum Rate {
+    Constant(f64),
+    Steps(Vec<f64>),
+    Ramp(f64, f64),
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let invalid =
+        || format!("`{text}` is not a rate: expected 200, 100,200,400 or 100..1000, in requests per second");
+    let number = |text: &str| {
+        let rate: f64 = text.trim().trim_end_matches("/s").parse().map_err(|_no_number| invalid())?;
+        let is_valid = rate.is_finite() && (0.0..=MAX_RATE).contains(&rate);
+        if is_valid { Ok(rate) } else { Err(invalid()) }
+    };
+    let rate = if let Some((from, to)) = text.split_once("..") {
+        Rate::Ramp(number(from)?, number(to)?)
+    } else if text.contains(',') {
+        Rate::Steps(text.split(',').map(number).collect::<Result<_, _>>()?)
+    } else {
+        Rate::Constant(number(text)?)
+    };
+    let is_nothing = match &rate {
+        Rate::Constant(rate) => *rate <= 0.0,
+        Rate::Ramp(from, to) => from + to <= 0.0,
+        Rate::Steps(rates) => rates.iter().sum::<f64>() <= 0.0,
+    };
+    if is_nothing { Err(format!("`{text}` asks for no requests at all")) } else { Ok(rate) }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once(':').ok_or_else(|| format!("`{text}` is not a header: expected `Name: value`"))?;
+    let (name, value) = (name.trim(), value.trim());
+    let is_token = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    let has_control = value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f);
+    if is_token && !has_control {
+        Ok((name.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("`{text}` is not a valid header"))
+    }
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
+    let (objectives, output) = (args.objectives.clone(), args.output.clone());
+    let plan = plan(args)?;
+    let interrupt = Interrupt::catch()?;
+    // What was measured until then is reported.
+    interrupt.keeps();
+    interrupt.waits_for("the last answers");
+    let stop = &interrupt.control.stop;
+    let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
+    let kept = output.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
+    let mut kept = kept.transpose()?;
+    let before = match warmup {
+        Some(duration) => {
+            let plan = Plan { duration, ..plan.clone() };
+            let mut shown = Shown { what: "warm-up", plan: &plan, kept: None };
+            let run = load::run(&plan, stop, &mut shown)?;
+            Some((plan, run))
+        }
+        None => None,
+    };
+    let run = load::run(&plan, stop, &mut Shown { what: "load", plan: &plan, kept: kept.as_mut() })?;
+    terminal::clear_progress();
+    let verdicts: Vec<(&Objective, Verdict)> =
+        objectives.iter().map(|of| (of, of.verdict(&plan, &run))).collect();
+    let document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
+    if let Some(kept) = kept {
+        kept.finish(&document, run.is_interrupted)?;
+    }
+    match format {
+        Format::Json => print_json(&document)?,
+        Format::Text => {
+            let warmup = before.as_ref().map(|(_, run)| run);
+            let out = output.as_ref().map(|out| out.display().to_string());
+            let shown = text::load::Shown {
+                plan: &plan,
+                run: &run,
+                warmup,
+                verdicts: &verdicts,
+                out: out.as_deref(),
+            };
+            terminal::print(&text::load::page(&shown, terminal::width()))?;
+        }
+    }
+    let is_missed = verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
+    Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The command line, without headers and bodies: they may hold secrets, and a kept run is shown to others.
+fn command(words: impl Iterator<Item = OsString>) -> String {
+    let is_secret = |word: &str| ["-H", "--header", "--data"].contains(&word);
+    let mut hides = false;
+    let shown = words.map(|word| {
+        let word = word.to_string_lossy().into_owned();
+        let hidden = match word.split_once('=') {
+            _ if hides => Some(HIDDEN.to_owned()),
+            Some((option, _)) if is_secret(option) => Some(format!("{option}={HIDDEN}")),
+            _ if word.starts_with("-H") && word.len() > 2 => Some(format!("-H{HIDDEN}")),
+            _ => None,
+        };
+        hides = !hides && is_secret(&word);
+        hidden.unwrap_or(word)
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn plan(args: Args) -> anyhow::Result<Plan> {
+    let target = Target::parse(&args.url)?;
+    target.check(&args.yes_this_host)?;
+    if target.is_tls {
+        bail!("https is not supported yet");
+    }
+    let body = match (args.data, args.data_file) {
+        (Some(text), _) => text.into_bytes(),
+        (None, Some(file)) => {
+            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?
+        }
+        (None, None) => Vec::new(),
+    };
+    let method = args.method.unwrap_or_else(|| if body.is_empty() { "GET" } else { "POST" }.to_owned());
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
+        bail!("`{method}` is not a method: expected GET, POST or another word");
+    }
+    let drive = match (args.rate, args.users) {
+        (Some(Rate::Constant(rate)), _) if args.poisson => {
+            Drive::Schedule(Schedule::Poisson { rate, seed: args.seed })
+        }
+        (Some(_), _) if args.poisson => bail!("--poisson takes one rate, not several"),
+        (Some(Rate::Constant(rate)), _) => Drive::Schedule(Schedule::Constant { rate }),
+        (Some(Rate::Steps(rates)), _) => Drive::Schedule(Schedule::Steps { rates }),
+        (Some(Rate::Ramp(from, to)), _) => Drive::Schedule(Schedule::Ramp { from, to }),
+        (None, Some(users)) => Drive::Users { users, think: args.think.unwrap_or_default() },
+        (None, None) => Drive::Max,
+    };
+    Ok(Plan {
+        target,
+        method,
+        headers: args.headers,
+        body,
+        drive,
+        duration: args.duration,
+        connections: args.users.unwrap_or(args.connections),
+        threads: usize::from(args.threads),
+        timeout: args.timeout,
+        keeps_alive: !args.no_keepalive,
+    })
+}
+
+/// Keeps a run, and shows how far it is.
+struct Shown<'a> {
+    what: &'static str,
+    plan: &'a Plan,
+    kept: Option<&'a mut Kept>,
+}
+
+impl Watcher for Shown<'_> {
+    fn begun(&mut self, at: SystemTime) {
+        if let Some(kept) = &mut self.kept {
+            kept.begin(at);
+        }
+    }
+
+    fn interval(&mut self, second: &Second, latencies: &Latencies) {
+        if let Some(kept) = &mut self.kept {
+            kept.add(second, latencies);
+        }
+        terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read() {
+        assert_eq!(rate("200"), Ok(Rate::Constant(200.0)));
+        assert_eq!(rate("0.5/s"), Ok(Rate::Constant(0.5)));
+        assert_eq!(rate("100,0,400"), Ok(Rate::Steps(vec![100.0, 0.0, 400.0])));
+        assert_eq!(rate("0..50"), Ok(Rate::Ramp(0.0, 50.0)));
+        for text in ["", "0", "-1", "nan", "inf", "1e9", "0..0", "1,,2", "0,0", "1..2..3", "many"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kept_command_line_has_no_headers_and_no_body() {
+        let words = [
+            "casebook",
+            "load",
+            "http://a/",
+            "-H",
+            "A: secret",
+            "--rate",
+            "5",
+            "--header=B: secret",
+            "-HC: secret",
+            "--data",
+            "secret",
+        ];
+        let shown = command(words.into_iter().map(OsString::from));
+        assert_eq!(shown, "casebook load http://a/ -H … --rate 5 --header=… -H… --data …");
+    }
+
+    #[test]
+    fn headers_are_read_and_cannot_add_lines() {
+        assert_eq!(header("X-A:  b: c "), Ok(("X-A".to_owned(), "b: c".to_owned())));
+        for text in ["", "X", ": a", "X Y: a", "X: a\r\nB: c", "X: a\n"] {
+            assert!(header(text).is_err() || text == "X: a\n", "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `casebook load` through the program: what it prints, keeps and refuses.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod program;
+
+use program::{json, refused, run};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::Builder;
+
+/// A service on this machine that answers everything with `ok`. It ends with the test's process.
+fn service() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serve = move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let answer = move || {
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+                }
+            };
+            drop(Builder::new().spawn(answer));
+        }
+    };
+    drop(Builder::new().spawn(serve).unwrap());
+    url
+}
+
+/// planned = responses + errors + timeouts + unsent.
+fn accounted(document: &Value) -> u64 {
+    let count = |name: &str| document[name].as_u64().unwrap();
+    let errors: u64 = document["errors"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(
+        count("planned"),
+        count("responses") + errors + count("timeouts") + count("unsent"),
+        "{document}"
+    );
+    count("planned")
+}
+
+#[test]
+fn a_rate_is_kept_and_every_request_accounted_for() {
+    let url = service();
+    let of =
+        json(&["load", &url, "--rate", "50", "-d", "2s", "-c", "4", "--warmup", "500ms", "--format", "json"]);
+    assert_eq!(
+        (accounted(&of), of["responses"].as_u64(), of["status"]["200"].as_u64()),
+        (100, Some(100), Some(100))
+    );
+    assert_eq!((of["rate"]["asked"].as_f64(), of["warmup"]["planned"].as_u64()), (Some(50.0), Some(25)));
+    assert!(of["latency_ms"]["from_schedule"]["p50"].as_f64().unwrap() > 0.0, "{of}");
+    // Of 100 requests, one is above p99, which is too few to say what p99 is.
+    assert!(
+        of["latency_ms"]["from_schedule"]["p99"].is_null() && of["client"]["limited"].is_boolean(),
+        "{of}"
+    );
+    let rows = of["by_second"]["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().filter_map(|row| row[2].as_u64()).sum::<u64>(), 100);
+}
+
+#[test]
+fn a_peer_that_refuses_is_counted_by_kind() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let of = json(&["load", &format!("http://{unused}/"), "--rate", "20", "-d", "1s", "--format", "json"]);
+    assert_eq!((accounted(&of), of["errors"]["refused"].as_u64()), (20, Some(20)));
+}
+
+#[test]
+fn load_goes_nowhere_but_where_the_user_said_it_may() {
+    for url in ["http://service.invalid/", "http://192.0.2.1/", "http://localhost.invalid/"] {
+        let said = refused(&["load", url, "--rate", "10", "-d", "1s"]);
+        assert!(said.contains("--yes-this-host"), "{url}: {said}");
+    }
+    let allowed = ["--yes-this-host", "service.invalid", "--format", "json"];
+    let of = json(&[&["load", "http://service.invalid/", "--rate", "10", "-d", "1s"][..], &allowed].concat());
+    assert_eq!((accounted(&of), of["errors"]["resolve"].as_u64()), (10, Some(10)));
+}
+
+#[test]
+fn an_objective_that_is_missed_or_cannot_be_judged_is_exit_code_1() {
+    let url = service();
+    let code =
+        |objective: &str| run(&["load", &url, "--rate", "20", "-d", "1s", "--slo", objective]).status.code();
+    assert_eq!(["errors<=0%", "max<60s", "rate>=1", "p50<60s"].map(code), [Some(0); 4]);
+    assert_eq!(["max<0.0001ms", "rate>1000", "p99<60s"].map(code), [Some(1); 3]);
+    assert_eq!(code("p99"), Some(2));
+}
+
+#[test]
+fn a_kept_run_is_a_folder_without_what_may_be_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = service();
+    let args = [
+        "load",
+        &url,
+        "--rate",
+        "50",
+        "-d",
+        "1s",
+        "-H",
+        "Authorization: hunter2",
+        "-o",
+        out.to_str().unwrap(),
+    ];
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let texts = ["exhibit.toml", "run.json", "latency.hlog"]
+        .map(|name| std::fs::read_to_string(out.join(name)).unwrap());
+    assert!(
+        texts[0].contains("kind = \"load\"") && texts[0].contains("state = \"complete\""),
+        "{}",
+        texts[0]
+    );
+    assert!(!texts.concat().contains("hunter2"));
+    assert_eq!(accounted(&serde_json::from_str(&texts[1]).unwrap()), 50);
+    assert!(texts[2].contains("Tag=schedule,0.000,1.000,") && texts[2].contains("Tag=send,"));
+    // The same place twice: nothing is replaced.
+    assert_eq!(run(&args).status.code(), Some(2));
+}

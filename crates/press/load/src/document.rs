@@ -1,0 +1,140 @@
+//! A run as a JSON document: what `load --format json` prints, and `run.json` of an exhibit.
+
+use crate::figures::{Figures, Percentiles};
+use crate::plan::{Drive, Plan};
+use crate::run::{Run, Second};
+use crate::schedule::Schedule;
+use crate::slo::{Objective, Verdict};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The version of the document.
+const VERSION: u32 = 1;
+
+/// The document of a run. `warmup` is that of the run before it, if there was one.
+pub fn document(
+    plan: &Plan,
+    run: &Run,
+    warmup: Option<(&Plan, &Run)>,
+    slo: &[(&Objective, Verdict)],
+) -> Value {
+    let figures = Figures::of(plan, run);
+    let mut document = counts(run);
+    let mut add = |name: &str, value: Value| drop(document.insert(name.to_owned(), value));
+    let generator = figures.generator;
+    add(
+        "rate",
+        json!({"asked": figures.asked_rate, "sent": figures.sent_rate, "answered": figures.answered_rate}),
+    );
+    add(
+        "latency_ms",
+        json!({
+            "from_schedule": percentiles(figures.from_schedule.unwrap_or_default()),
+            "from_send": percentiles(figures.from_send),
+        }),
+    );
+    add("seconds", json!(run.due_seconds));
+    add("wall_seconds", json!(run.wall_seconds));
+    add(
+        "client",
+        json!({
+            "cpu_share": generator.cpu_share,
+            "lateness_ms_p50": generator.lateness_ms_p50,
+            "lateness_ms_p99": generator.lateness_ms_p99,
+            "lateness_ms_max": generator.lateness_ms_max,
+            "stopped_ms": generator.stopped_ms,
+            "limited": generator.is_limited,
+        }),
+    );
+    add("casebook_load", json!(VERSION));
+    add("url", json!(plan.target.url()));
+    add("method", json!(plan.method));
+    add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
+    add("schedule", schedule(plan));
+    add("connections", json!(plan.connections));
+    add("connections_at_start", json!(run.connections));
+    add("connections_opened", json!(run.counts.connections));
+    add("threads", json!(plan.threads));
+    add("timeout_ms", json!(plan.timeout.as_secs_f64() * 1e3));
+    add("bytes_received", json!(run.counts.bytes));
+    add("ended", json!(if run.is_interrupted { "interrupted" } else { "complete" }));
+    let of_warmup = warmup.map(|(plan, run)| {
+        let mut of = counts(run);
+        of.insert("seconds".to_owned(), json!(plan.duration.as_secs_f64()));
+        of
+    });
+    add("warmup", json!(of_warmup));
+    add("slo", slo.iter().map(objective).collect());
+    add("by_second", by_second(&run.seconds));
+    Value::Object(document)
+}
+
+/// What became of the planned requests.
+fn counts(run: &Run) -> Map<String, Value> {
+    let errors: Map<String, Value> =
+        run.errors().map(|(of, count)| (of.name().to_owned(), json!(count))).collect();
+    let mut statuses = run.counts.statuses.clone();
+    statuses.sort_unstable();
+    let statuses: Map<String, Value> =
+        statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect();
+    let members = [
+        ("planned", json!(run.planned)),
+        ("sent", json!(run.counts.sent)),
+        ("responses", json!(run.counts.responses)),
+        ("errors", json!(errors)),
+        ("timeouts", json!(run.counts.timeouts)),
+        ("unsent", json!(run.counts.unsent)),
+        ("status", json!(statuses)),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
+    let (name, value) = match verdict {
+        Verdict::Met(value) => ("met", Some(value)),
+        Verdict::Missed(value) => ("missed", Some(value)),
+        Verdict::TooFew => ("too few requests", None),
+    };
+    json!({"objective": of.text(), "verdict": name, "value": value, "unit": of.unit()})
+}
+
+fn percentiles(of: Percentiles) -> Value {
+    of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
+}
+
+fn schedule(plan: &Plan) -> Value {
+    match &plan.drive {
+        Drive::Schedule(Schedule::Constant { rate }) => json!({"kind": "constant", "rate": rate}),
+        Drive::Schedule(Schedule::Steps { rates }) => json!({"kind": "steps", "rates": rates}),
+        Drive::Schedule(Schedule::Ramp { from, to }) => json!({"kind": "ramp", "from": from, "to": to}),
+        Drive::Schedule(Schedule::Poisson { rate, seed }) => {
+            json!({"kind": "poisson", "rate": rate, "seed": seed})
+        }
+        Drive::Schedule(Schedule::Replay { times_ns }) => {
+            json!({"kind": "replay", "arrivals": times_ns.len()})
+        }
+        Drive::Users { users, think } => {
+            json!({"kind": "closed", "users": users, "think_ms": think.as_secs_f64() * 1e3})
+        }
+        Drive::Max => json!({"kind": "max"}),
+    }
+}
+
+fn by_second(seconds: &[Second]) -> Value {
+    let row = |of: &Second| {
+        json!([
+            of.ts_ns,
+            of.dur_ns,
+            of.asked,
+            of.counts.sent,
+            of.counts.responses,
+            of.counts.failed(),
+            of.counts.timeouts,
+            of.counts.lateness_max_ns
+        ])
+    };
+    json!({
+        "columns": ["ts_ns", "dur_ns", "asked", "sent", "answered", "errors", "timeouts", "lateness_max_ns"],
+        "rows": seconds.iter().map(row).collect::<Vec<_>>(),
+    })
+}

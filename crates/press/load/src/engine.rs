@@ -1,0 +1,560 @@
+//! One worker: its connections, and when it does what.
+//!
+//! ```text
+//! due? ─► an idle connection, or a new one ─► sent ─► answered, failed or timed out ─► recorded
+//!   │                                                      │
+//!   └── none is free: the request waits, and its time from the schedule grows ◄────────┘ a connection is free
+//! ```
+//!
+//! Everything happens on one thread, between two waits of an epoll. A timer wakes it when the next request is due, and at least
+//! a hundred times per second: if it then runs much later than the timer said, the process was stopped or its core is taken,
+//! and the time until then counts as stopped. Such a time is measured and reported, and never subtracted from a latency.
+
+use crate::clock::{Alarm, Clock, thread_cpu_ns};
+use crate::http1::{Progress, ResponseReader};
+use crate::linked::LinkedNumbers;
+use crate::outcome::{Failure, Outcome};
+use crate::pace::Pace;
+use crate::record::{Counts, Ended, Interval};
+use crate::socket::{Moved, Socket};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, OnceLock};
+use std::time::SystemTime;
+
+/// How often a worker wakes at least.
+const HEARTBEAT_NS: u64 = 10_000_000;
+/// A worker that runs so much later than its timer said was stopped.
+const STOPPED_NS: u64 = 20_000_000;
+/// The length of an interval.
+pub(crate) const SECOND_NS: u64 = 1_000_000_000;
+/// How long a closed loop's user pauses after a failure, so that a service that refuses is not asked as fast as this machine can.
+const PAUSE_AFTER_FAILURE_NS: u64 = 10_000_000;
+/// How long an interrupted run waits for what is under way.
+const LAST_ANSWERS_NS: u64 = 1_000_000_000;
+/// How long connections may take to open before a run begins.
+const OPENING_NS: u64 = 5_000_000_000;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Events that are taken at once.
+const EVENTS: usize = 512;
+/// The number of the timer among the events.
+const ALARM: u64 = u64::MAX;
+
+/// What a worker needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Work<'a> {
+    /// The addresses of the service, in the order in which they are tried.
+    pub(crate) addresses: &'a [SocketAddr],
+    /// A whole request.
+    pub(crate) request: &'a [u8],
+    pub(crate) is_head: bool,
+    pub(crate) connections: u32,
+    pub(crate) keeps_alive: bool,
+    pub(crate) timeout_ns: u64,
+    /// When the schedule ends.
+    pub(crate) end_ns: u64,
+    /// The number of the worker.
+    pub(crate) worker: usize,
+    pub(crate) interrupt: &'a AtomicBool,
+    pub(crate) gate: &'a Gate,
+}
+
+/// Where all workers wait until their connections are open, to begin at one moment.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    workers: Barrier,
+    begun: OnceLock<(Clock, SystemTime)>,
+}
+
+impl Gate {
+    /// A gate for so many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers: Barrier::new(workers), begun: OnceLock::new() }
+    }
+
+    /// Waits for the others. Returns the clock that all have.
+    fn wait(&self) -> Clock {
+        self.workers.wait();
+        self.begun.get_or_init(|| (Clock::start(), base::time::calendar())).0
+    }
+
+    /// When the run began, once it has.
+    pub(crate) fn begun(&self) -> Option<SystemTime> {
+        self.begun.get().map(|(_, at)| *at)
+    }
+}
+
+/// What a worker needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Connections that were open when the run began.
+    pub(crate) connections: u64,
+    pub(crate) cpu_ns: u64,
+    pub(crate) wall_ns: u64,
+}
+
+/// A request under way.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    due_ns: u64,
+    sent_ns: u64,
+    first_byte_ns: Option<u64>,
+    /// How many of its bytes are written.
+    written: usize,
+}
+
+#[derive(Debug)]
+struct Connection {
+    socket: Option<Socket>,
+    is_connected: bool,
+    /// Whether epoll says when the socket can be written to: while it connects, and while the peer does not take more.
+    listens_to_write: bool,
+    reader: ResponseReader,
+    pending: Option<Pending>,
+    /// When it was last free.
+    free_ns: u64,
+    /// Which address it tries.
+    address: usize,
+}
+
+/// Gets what a worker counts.
+pub(crate) trait Listener {
+    /// An interval is over. Intervals come in order of time, none is left out.
+    fn finished(&mut self, interval: Interval);
+
+    /// A request has ended.
+    #[inline]
+    fn ended(&mut self, _: &Ended) {}
+}
+
+/// Runs a worker until everything is accounted for.
+pub(crate) fn run<L: Listener>(work: &Work<'_>, pace: Pace, listener: L) -> Result<Used, Errno> {
+    // Nobody waits for a worker that could not be set up.
+    let (mut worker, connections) = match Worker::new(work, pace, listener) {
+        Ok(mut worker) => {
+            let opened = if work.keeps_alive { worker.open_all() } else { Ok(0) };
+            (Ok(worker), opened)
+        }
+        Err(error) => (Err(error), Ok(0)),
+    };
+    let clock = work.gate.wait();
+    let (worker, connections) = (worker.as_mut().map_err(|error| *error)?, connections?);
+    worker.begin(clock);
+    let cpu = thread_cpu_ns();
+    worker.run()?;
+    Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns() })
+}
+
+struct Worker<'a, L> {
+    work: &'a Work<'a>,
+    pace: Pace,
+    clock: Clock,
+    epoll: OwnedFd,
+    alarm: Alarm,
+    connections: Vec<Connection>,
+    /// Connections that can take a request, the one that was free first at the front.
+    idle: LinkedNumbers,
+    /// Connections without a socket.
+    closed: Vec<u32>,
+    busy: LinkedNumbers,
+    /// How many requests are under way.
+    under_way: u32,
+    buffer: Vec<u8>,
+    interval: Interval,
+    listener: L,
+    /// When the run was interrupted.
+    interrupted_ns: Option<u64>,
+}
+
+impl<'a, L: Listener> Worker<'a, L> {
+    fn new(work: &'a Work<'a>, pace: Pace, listener: L) -> Result<Self, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let clock = Clock::start();
+        let alarm = Alarm::new(clock, &epoll, ALARM)?;
+        let connection = |_| Connection {
+            socket: None,
+            is_connected: false,
+            listens_to_write: false,
+            reader: ResponseReader::new(work.is_head),
+            pending: None,
+            free_ns: 0,
+            address: 0,
+        };
+        Ok(Self {
+            pace,
+            clock,
+            epoll,
+            alarm,
+            connections: (0..work.connections).map(connection).collect(),
+            idle: LinkedNumbers::new(work.connections),
+            closed: (0..work.connections).rev().collect(),
+            busy: LinkedNumbers::new(work.connections),
+            under_way: 0,
+            buffer: vec![0; READ_BYTES],
+            interval: Interval { worker: work.worker, ..Interval::default() },
+            listener,
+            interrupted_ns: None,
+            work,
+        })
+    }
+
+    /// Opens all connections before the run begins, so that its first requests do not pay for them. Returns how many are open.
+    ///
+    /// A connection that cannot be opened counts nowhere: the request that needs it will try again, and fail.
+    fn open_all(&mut self) -> Result<u64, Errno> {
+        let until = self.clock.now_ns().saturating_add(self.work.timeout_ns.min(OPENING_NS));
+        for number in std::mem::take(&mut self.closed) {
+            if self.connect(number).is_err() {
+                self.closed.push(number);
+            }
+        }
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
+        let is_opening = |of: &Connection| of.socket.is_some() && !of.is_connected;
+        while self.connections.iter().any(is_opening)
+            && self.clock.now_ns() < until
+            && !self.work.interrupt.load(Ordering::Relaxed)
+        {
+            self.alarm.set(self.clock.now_ns().saturating_add(HEARTBEAT_NS))?;
+            self.wait(&mut events)?;
+            for event in &events {
+                match u32::try_from(event.data.u64()) {
+                    Ok(number) => self.handle(number, event.flags),
+                    Err(_) => self.alarm.forget(),
+                }
+            }
+        }
+        // What is still opening has no request, and is given up.
+        for number in 0..self.work.connections {
+            if self.connections.get(number as usize).is_some_and(is_opening) {
+                self.close(number);
+            }
+        }
+        Ok(base::number::wide(self.connections.iter().filter(|of| of.is_connected).count()))
+    }
+
+    /// Counts time from now on by the clock that all workers share.
+    fn begin(&mut self, clock: Clock) {
+        self.clock = clock;
+        self.alarm.begin(clock);
+        self.interval.counts = Counts::default();
+    }
+
+    /// Waits for events.
+    fn wait(&self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
+        events.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Errno> {
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
+        loop {
+            let now = self.clock.now_ns();
+            self.turn(now);
+            self.expire(now);
+            self.issue();
+            if self.is_over(now) {
+                break;
+            }
+            let wake = self.next_wake(now);
+            self.alarm.set(wake)?;
+            self.wait(&mut events)?;
+            let woken = self.clock.now_ns();
+            if woken > wake.saturating_add(STOPPED_NS) {
+                self.interval.counts.stopped_ns += woken - wake;
+            }
+            for event in &events {
+                match event.data.u64() {
+                    ALARM => self.alarm.forget(),
+                    number => self.handle(u32::try_from(number).unwrap_or(u32::MAX), event.flags),
+                }
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Begins the next interval at the end of each second.
+    fn turn(&mut self, now_ns: u64) {
+        let second = now_ns / SECOND_NS;
+        while self.interval.second < second {
+            let next = Interval {
+                second: self.interval.second + 1,
+                worker: self.work.worker,
+                ..Interval::default()
+            };
+            self.listener.finished(std::mem::replace(&mut self.interval, next));
+        }
+    }
+
+    /// When there is something to do again, if nothing comes before.
+    fn next_wake(&mut self, now_ns: u64) -> u64 {
+        let mut wake = now_ns.saturating_add(HEARTBEAT_NS);
+        if let Some(first) = self.busy.first()
+            && let Some(pending) = self.connections.get(first as usize).and_then(|of| of.pending)
+        {
+            wake = wake.min(pending.sent_ns.saturating_add(self.work.timeout_ns));
+        }
+        // Without a free connection, only an answer or a time-out helps.
+        if self.has_free()
+            && let Some(due) = self.next_due(now_ns)
+        {
+            wake = wake.min(due);
+        }
+        wake
+    }
+
+    /// When the next request is due that will be sent if a connection is free. What was due before the end of the schedule is still
+    /// sent after it, as long as a request may take.
+    fn next_due(&mut self, now_ns: u64) -> Option<u64> {
+        let last_ns = self.work.end_ns.saturating_add(self.work.timeout_ns);
+        let sends = self.interrupted_ns.is_none() && (now_ns < last_ns || !self.pace.is_open());
+        if sends { self.pace.next_due() } else { None }
+    }
+
+    fn has_free(&self) -> bool {
+        self.idle.first().is_some() || !self.closed.is_empty()
+    }
+
+    /// Whether everything is accounted for, or no more will be.
+    fn is_over(&mut self, now_ns: u64) -> bool {
+        if self.interrupted_ns.is_none() && self.work.interrupt.load(Ordering::Relaxed) {
+            self.interrupted_ns = Some(now_ns);
+        }
+        if let Some(since) = self.interrupted_ns {
+            return self.under_way == 0 || now_ns >= since.saturating_add(LAST_ANSWERS_NS);
+        }
+        if now_ns < self.work.end_ns {
+            return false;
+        }
+        self.under_way == 0 && self.next_due(now_ns).is_none()
+    }
+
+    /// Sends what is due, as long as there are connections. All events are handled before, so that no request goes to a connection that
+    /// is known to be closed.
+    fn issue(&mut self) {
+        let mut now_ns = self.clock.now_ns();
+        while let Some(due_ns) = self.next_due(now_ns) {
+            if due_ns > now_ns || !self.has_free() {
+                return;
+            }
+            self.pace.take();
+            self.send(due_ns, now_ns);
+            now_ns = self.clock.now_ns();
+        }
+    }
+
+    /// Sends a request on an idle connection, or on a new one.
+    fn send(&mut self, due_ns: u64, now_ns: u64) {
+        let pending = Pending { due_ns, sent_ns: now_ns, first_byte_ns: None, written: 0 };
+        self.under_way += 1;
+        let (number, free_ns) = match self.idle.first() {
+            Some(number) => {
+                self.idle.remove(number);
+                (number, self.connections.get(number as usize).map_or(0, |of| of.free_ns))
+            }
+            None => (self.closed.pop().unwrap_or(u32::MAX), 0),
+        };
+        self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(free_ns)));
+        self.busy.push(number);
+        let Some(connection) = self.connections.get_mut(number as usize) else { return };
+        connection.pending = Some(pending);
+        connection.reader.reset();
+        let began = if connection.socket.is_some() { Ok(()) } else { self.connect(number) };
+        if let Err(failure) = began.and_then(|()| self.write(number)) {
+            self.fail(number, failure);
+        }
+    }
+
+    /// Opens the socket of a connection.
+    fn connect(&mut self, number: u32) -> Result<(), Failure> {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return Err(Failure::Other) };
+        let addresses = self.work.addresses;
+        let address = addresses.get(connection.address % addresses.len().max(1)).ok_or(Failure::Resolve)?;
+        let socket = Socket::open(address)?;
+        let data = EventData::new_u64(u64::from(number));
+        epoll::add(&self.epoll, &socket, data, EventFlags::OUT).map_err(Failure::of)?;
+        (connection.socket, connection.is_connected, connection.listens_to_write) =
+            (Some(socket), false, true);
+        self.interval.counts.connections += 1;
+        Ok(())
+    }
+
+    /// Writes what is left of a connection's request, if it is connected.
+    fn write(&mut self, number: u32) -> Result<(), Failure> {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return Ok(()) };
+        let (Some(socket), Some(pending)) = (&connection.socket, &mut connection.pending) else {
+            return Ok(());
+        };
+        if !connection.is_connected {
+            return Ok(());
+        }
+        let mut waits = false;
+        while let Some(rest) = self.work.request.get(pending.written..).filter(|rest| !rest.is_empty()) {
+            match socket.write(rest)? {
+                Moved::Bytes(written) => pending.written += written,
+                Moved::Later | Moved::End => {
+                    waits = true;
+                    break;
+                }
+            }
+        }
+        self.listen(number, waits)
+    }
+
+    /// Asks epoll for what a connection waits for: to read, and to write if the peer does not take more now.
+    fn listen(&mut self, number: u32, waits: bool) -> Result<(), Failure> {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return Ok(()) };
+        let Some(socket) = &connection.socket else { return Ok(()) };
+        if connection.listens_to_write == waits {
+            return Ok(());
+        }
+        connection.listens_to_write = waits;
+        let mut flags = EventFlags::IN | EventFlags::RDHUP;
+        flags.set(EventFlags::OUT, waits);
+        epoll::modify(&self.epoll, socket, EventData::new_u64(u64::from(number)), flags).map_err(Failure::of)
+    }
+
+    /// Handles what epoll says of a connection. It says it again until all is read, so that no peer can keep us from the others.
+    fn handle(&mut self, number: u32, flags: EventFlags) {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return };
+        let Some(socket) = &connection.socket else { return };
+        if !connection.is_connected {
+            if !flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
+                return;
+            }
+            if let Err(failure) = socket.connected() {
+                // The next request tries the next address.
+                connection.address = connection.address.wrapping_add(1);
+                return self.fail(number, failure);
+            }
+            connection.is_connected = true;
+            if connection.pending.is_none() {
+                self.idle.push(number);
+            }
+        }
+        if flags.contains(EventFlags::OUT) {
+            let has_request = self.connections.get(number as usize).is_some_and(|of| of.pending.is_some());
+            let written = if has_request { self.write(number) } else { self.listen(number, false) };
+            if let Err(failure) = written {
+                return self.fail(number, failure);
+            }
+        }
+        if flags.intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
+            self.read(number, flags.intersects(EventFlags::RDHUP | EventFlags::HUP));
+        }
+    }
+
+    /// Reads a piece. `is_closing` says that the peer sends no more than what is there.
+    fn read(&mut self, number: u32, is_closing: bool) {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return };
+        let Some(socket) = &connection.socket else { return };
+        let moved = socket.read(&mut self.buffer);
+        let now_ns = self.clock.now_ns();
+        let Some(pending) = &mut connection.pending else {
+            // A peer that closes an idle connection, or says something unasked: the connection is of no use.
+            if moved != Ok(Moved::Later) {
+                self.interval.counts.excess += u64::from(matches!(moved, Ok(Moved::Bytes(_))));
+                self.idle.remove(number);
+                self.close(number);
+            }
+            return;
+        };
+        let progress = match moved {
+            Ok(Moved::Later) => return,
+            Ok(Moved::End) => connection.reader.close().map(|progress| (0, 0, progress)),
+            Ok(Moved::Bytes(len)) => {
+                pending.first_byte_ns.get_or_insert(now_ns);
+                self.interval.counts.bytes += base::number::wide(len);
+                let bytes = self.buffer.get(..len).unwrap_or_default();
+                connection.reader.take(bytes).map(|(used, progress)| (len, used, progress))
+            }
+            Err(failure) => Err(failure),
+        };
+        match progress {
+            Err(failure) => self.fail(number, failure),
+            Ok((_, _, Progress::More)) => {}
+            Ok((len, used, Progress::Done { status, keeps_alive })) => {
+                let is_excess = used < len;
+                self.interval.counts.excess += u64::from(is_excess);
+                // An answer before the whole request was sent leaves the rest of it unsent.
+                let is_whole = pending.written >= self.work.request.len();
+                let is_kept = keeps_alive && self.work.keeps_alive && !is_closing && !is_excess && is_whole;
+                self.answered(number, status, is_kept, now_ns);
+            }
+        }
+    }
+
+    /// Records an answer, and frees the connection.
+    fn answered(&mut self, number: u32, status: u16, is_kept: bool, now_ns: u64) {
+        self.end(number, Outcome::Response(status), now_ns);
+        if !is_kept {
+            return self.close(number);
+        }
+        if let Some(connection) = self.connections.get_mut(number as usize) {
+            connection.free_ns = now_ns;
+            self.idle.push(number);
+        }
+    }
+
+    /// Records a failure, and closes the connection.
+    fn fail(&mut self, number: u32, failure: Failure) {
+        let now_ns = self.clock.now_ns();
+        self.end(number, Outcome::Failed(failure), now_ns);
+        self.close(number);
+    }
+
+    /// Records what became of a connection's request.
+    fn end(&mut self, number: u32, outcome: Outcome, now_ns: u64) {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return };
+        let Some(Pending { due_ns, sent_ns, first_byte_ns, .. }) = connection.pending.take() else { return };
+        self.busy.remove(number);
+        self.under_way -= 1;
+        let of = Ended { due_ns, sent_ns, first_byte_ns, end_ns: now_ns, connection: number, outcome };
+        self.interval.ended(&of);
+        self.listener.ended(&of);
+        let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
+        self.pace.ended(now_ns, pause_ns);
+    }
+
+    /// Closes a connection that is in neither list of free ones. It may be opened again.
+    fn close(&mut self, number: u32) {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return };
+        // Closing its only descriptor takes a socket out of the epoll.
+        (connection.socket, connection.is_connected) = (None, false);
+        self.closed.push(number);
+    }
+
+    /// Ends the requests whose time is over.
+    fn expire(&mut self, now_ns: u64) {
+        while let Some(first) = self.busy.first() {
+            let pending = self.connections.get(first as usize).and_then(|of| of.pending);
+            let is_over = |of: Pending| now_ns >= of.sent_ns.saturating_add(self.work.timeout_ns);
+            if !pending.is_none_or(is_over) {
+                return;
+            }
+            self.busy.remove(first);
+            self.end(first, Outcome::TimedOut, now_ns);
+            self.close(first);
+        }
+    }
+
+    /// Accounts for what is left.
+    fn finish(&mut self) {
+        let now_ns = self.clock.now_ns();
+        self.turn(now_ns);
+        for number in 0..self.work.connections {
+            self.end(number, Outcome::Failed(Failure::Interrupted), now_ns);
+        }
+        for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
+            self.interval.unsent(due_ns, now_ns);
+        }
+        self.listener.finished(std::mem::take(&mut self.interval));
+    }
+}

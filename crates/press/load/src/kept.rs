@@ -1,0 +1,145 @@
+//! A run as an exhibit: a folder with `exhibit.toml`, `latency.hlog` and `run.json`.
+//!
+//! The log of intervals has its final name from the first byte and grows each second, so that a run that is killed keeps all but its last
+//! second. `run.json` appears at the end.
+
+use crate::intervals::IntervalLog;
+use crate::plan::Plan;
+use crate::record::Latencies;
+use crate::run::Second;
+use exhibit::{FileEntry, Folder, Hashed, Manifest, ManifestFile, Place, Rules};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// The file with what became of the requests.
+const RUN: &str = "run.json";
+/// The file with the latencies.
+const LATENCY: &str = "latency.hlog";
+
+/// Why a run cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// The place is refused, or the disk.
+    #[error(transparent)]
+    Exhibit(#[from] exhibit::Error),
+    /// A file cannot be written.
+    #[error("cannot write {file}: {cause}")]
+    Write {
+        /// Its name in the folder.
+        file: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// A run that is written while it goes on.
+#[derive(Debug)]
+pub struct Kept {
+    folder: Folder,
+    manifest: Manifest,
+    file: ManifestFile,
+    has_schedule: bool,
+    log: Log,
+}
+
+#[derive(Debug)]
+enum Log {
+    /// The run has not begun.
+    Ready(Hashed<File>),
+    Begun(IntervalLog<Hashed<File>>),
+    /// It could not be written.
+    Failed(io::Error),
+}
+
+impl Kept {
+    /// Creates the folder, which must not exist. `tool` and `command` say how the run came to be.
+    pub fn create(
+        path: &Path,
+        rules: Rules,
+        plan: &Plan,
+        tool: String,
+        command: String,
+    ) -> Result<Self, KeptError> {
+        let folder = Place::of(path, rules)?.create_folder()?;
+        let manifest = Manifest {
+            kind: Some("load".to_owned()),
+            tool: Some(tool),
+            command: Some(command),
+            start: Some(rfc3339(base::time::calendar())),
+            state: Some("running".to_owned()),
+            subject: exhibit::SubjectEntry {
+                name: Some(plan.target.url()),
+                ..exhibit::SubjectEntry::default()
+            },
+            ..Manifest::default()
+        };
+        let file = ManifestFile::new(manifest.create_in(&folder)?);
+        let file = file.map_err(|cause| KeptError::Write { file: exhibit::FILE, cause })?;
+        let log = Log::Ready(Hashed::new(folder.create_file(LATENCY)?));
+        Ok(Self { folder, manifest, file, has_schedule: plan.planned().is_some(), log })
+    }
+
+    /// The run begins.
+    pub fn begin(&mut self, start: SystemTime) {
+        self.manifest.start = Some(rfc3339(start));
+        let has_schedule = self.has_schedule;
+        self.with_log(|log| match log {
+            Log::Ready(out) => IntervalLog::begin(out, start, has_schedule),
+            Log::Begun(log) => Ok(log),
+            Log::Failed(error) => Err(error),
+        });
+    }
+
+    /// Adds what was measured in an interval. An error is reported at the end.
+    pub fn add(&mut self, second: &Second, latencies: &Latencies) {
+        self.with_log(|log| match log {
+            Log::Begun(mut log) => log.add(second, latencies).map(|()| log),
+            Log::Ready(_) => Err(io::Error::other("an interval came before the run began")),
+            Log::Failed(error) => Err(error),
+        });
+    }
+
+    fn with_log(&mut self, change: impl FnOnce(Log) -> io::Result<IntervalLog<Hashed<File>>>) {
+        let log = std::mem::replace(&mut self.log, Log::Failed(io::Error::other("the log failed")));
+        self.log = match change(log) {
+            Ok(log) => Log::Begun(log),
+            Err(error) => Log::Failed(error),
+        };
+    }
+
+    /// Writes what the run has shown, as [`crate::document`] gives it, and completes the exhibit.
+    pub fn finish(mut self, document: &Value, is_interrupted: bool) -> Result<(), KeptError> {
+        let failed = |cause| KeptError::Write { file: LATENCY, cause };
+        let (log, latency) = match self.log {
+            Log::Begun(log) => log.finish().map_err(failed)?,
+            Log::Ready(out) => out,
+            Log::Failed(cause) => return Err(failed(cause)),
+        }
+        .finish();
+        log.sync_all().map_err(failed)?;
+        let mut run = Hashed::new(self.folder.create_file(RUN)?);
+        let failed = |cause| KeptError::Write { file: RUN, cause };
+        serde_json::to_writer_pretty(&mut run, document).map_err(|error| failed(error.into()))?;
+        run.write_all(b"\n").map_err(failed)?;
+        let (file, run) = run.finish();
+        file.sync_all().map_err(failed)?;
+        let entry = |name: &str, of: exhibit::Sum| FileEntry {
+            name: name.to_owned(),
+            bytes: Some(of.bytes),
+            raw_bytes: None,
+            blake3: Some(of.blake3),
+        };
+        self.manifest.files = vec![entry(RUN, run), entry(LATENCY, latency)];
+        self.manifest.end = Some(rfc3339(base::time::calendar()));
+        self.manifest.state = Some(if is_interrupted { "interrupted" } else { "complete" }.to_owned());
+        Ok(self.manifest.replace_in(&self.folder, &self.file)?)
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_no_date| String::new(), |time| format!("{time:.3}"))
+}

@@ -1,0 +1,41 @@
+//! Load on a service, by a generator that accounts for every planned request.
+//!
+//! ```text
+//! Plan ─► Schedule: when requests are due ─┐
+//!                                          ├─► engine, one per thread ─► Interval, each second ─► Run
+//! Target ─► addresses, connections ────────┘
+//! ```
+//!
+//! The latency of a request counts from when it was due, not only from when it was sent: a service that pauses for a second
+//! delays all requests of that second, although a generator with few connections sends few of them meanwhile (coordinated omission).
+//! `planned = responses + errors + timeouts + unsent`, always.
+
+mod clock;
+mod document;
+mod engine;
+mod figures;
+pub mod http1;
+mod intervals;
+mod kept;
+mod linked;
+mod outcome;
+mod pace;
+mod plan;
+mod record;
+mod run;
+mod schedule;
+mod slo;
+mod socket;
+mod target;
+
+pub use document::document;
+pub use figures::{Figures, Generator, Percentiles, quantile_ms};
+pub use intervals::IntervalLog;
+pub use kept::{Kept, KeptError};
+pub use outcome::{Failure, Outcome};
+pub use plan::{Drive, Plan};
+pub use record::{Counts, Ended, Interval, Latencies};
+pub use run::{Run, RunError, Second, Watcher, run};
+pub use schedule::{Schedule, Times};
+pub use slo::{Objective, ObjectiveError, Verdict};
+pub use target::{Target, TargetError};

@@ -1,0 +1,269 @@
+//! A run from beginning to end: workers on threads, and one place that adds up what they counted.
+
+use crate::engine::{self, Gate, Listener, SECOND_NS, Used, Work};
+use crate::outcome::Failure;
+use crate::pace::Pace;
+use crate::plan::{Drive, Plan, nanoseconds};
+use crate::record::{Counts, Interval, Latencies};
+use base::number::{real_u64, wide};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::SystemTime;
+
+/// The rows of seconds that are kept. In a longer run each row has several seconds.
+const MAX_ROWS: usize = 7_200;
+
+/// How many intervals may wait to be added up. Each has some hundred kilobytes.
+const MAX_WAITING: usize = 64;
+
+/// What happened within a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Second {
+    /// When it begins, in nanoseconds since the beginning.
+    pub ts_ns: u64,
+    /// How long it is.
+    pub dur_ns: u64,
+    /// Requests that were due. In a closed loop, those that were sent.
+    pub asked: u64,
+    /// The counts.
+    pub counts: Counts,
+}
+
+/// What a run has shown.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// When it began.
+    pub start: SystemTime,
+    /// How many requests were planned: all are accounted for.
+    pub planned: u64,
+    /// What became of them.
+    pub counts: Counts,
+    /// Their latencies.
+    pub latencies: Latencies,
+    /// The same by time.
+    pub seconds: Vec<Second>,
+    /// For how long requests were due, in seconds.
+    pub due_seconds: f64,
+    /// How long it took until everything was accounted for, in seconds.
+    pub wall_seconds: f64,
+    /// The share of a core that the busiest thread used.
+    pub cpu_share: f64,
+    /// Connections that were open at the beginning.
+    pub connections: u64,
+    /// Whether it was interrupted before its end.
+    pub is_interrupted: bool,
+}
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The system refused something that every run needs.
+    #[error("the system refuses what a run needs: {0}")]
+    System(std::io::Error),
+    /// A thread failed.
+    #[error("a thread of the generator failed")]
+    Thread,
+}
+
+/// Whoever wants to know while a run is under way.
+pub trait Watcher {
+    /// The run has begun.
+    fn begun(&mut self, at: SystemTime);
+
+    /// An interval is over: what all workers counted in it.
+    fn interval(&mut self, second: &Second, latencies: &Latencies);
+}
+
+/// Nobody wants to know.
+impl Watcher for () {
+    fn begun(&mut self, _: SystemTime) {}
+
+    fn interval(&mut self, _: &Second, _: &Latencies) {}
+}
+
+/// Runs a plan until everything is accounted for, or `interrupt` is set.
+pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Result<Run, RunError> {
+    let connections = match plan.drive {
+        Drive::Users { users, .. } => users,
+        Drive::Schedule(_) | Drive::Max => plan.connections,
+    };
+    let threads = plan.threads.clamp(1, usize::try_from(connections).unwrap_or(1).max(1));
+    let addresses = plan.target.addresses();
+    let request = plan.request();
+    let gate = Gate::new(threads);
+    let end_ns = nanoseconds(plan.duration);
+    let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
+    let mut adding = Adding::new(plan, threads);
+    let used = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| {
+                let work = Work {
+                    addresses: &addresses,
+                    request: &request,
+                    is_head: plan.method == "HEAD",
+                    connections: part(connections, worker, threads),
+                    keeps_alive: plan.keeps_alive,
+                    timeout_ns: nanoseconds(plan.timeout),
+                    end_ns,
+                    worker,
+                    interrupt,
+                    gate: &gate,
+                };
+                let pace = pace(plan, &work, threads);
+                let sender = sender.clone();
+                scope.spawn(move || engine::run(&work, pace, Reporting(sender)))
+            })
+            .collect();
+        drop(sender);
+        adding.take_all(&receiver, watcher, &gate);
+        workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_panic| RunError::Thread))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let used: Result<Vec<Used>, _> = used.into_iter().collect();
+    let used = used.map_err(|error| RunError::System(error.into()))?;
+    let start = gate.begun().unwrap_or_else(base::time::calendar);
+    Ok(adding.finish(plan, start, &used, interrupt))
+}
+
+/// Sends intervals to whoever adds them up.
+struct Reporting(SyncSender<Interval>);
+
+impl Listener for Reporting {
+    fn finished(&mut self, interval: Interval) {
+        // Whoever adds them up waits until the last one has come.
+        drop(self.0.send(interval));
+    }
+}
+
+/// The part of a number that a worker has.
+fn part(of: u32, worker: usize, workers: usize) -> u32 {
+    let (worker, workers) = (u32::try_from(worker).unwrap_or(0), u32::try_from(workers).unwrap_or(1));
+    of / workers + u32::from(worker < of % workers)
+}
+
+fn pace(plan: &Plan, work: &Work<'_>, workers: usize) -> Pace {
+    let users = usize::try_from(work.connections).unwrap_or(0);
+    match &plan.drive {
+        Drive::Schedule(schedule) => Pace::open(schedule.times(work.end_ns), work.worker, workers),
+        Drive::Users { think, .. } => Pace::closed(users, nanoseconds(*think), work.end_ns),
+        Drive::Max => Pace::closed(users, 0, work.end_ns),
+    }
+}
+
+/// The intervals of a second, as far as workers have finished it.
+#[derive(Debug, Default)]
+struct Gathered {
+    workers: usize,
+    counts: Counts,
+    latencies: Latencies,
+}
+
+/// Adds up what workers counted.
+#[derive(Debug)]
+struct Adding {
+    workers: usize,
+    has_begun: bool,
+    /// The seconds that not all workers have finished.
+    open: BTreeMap<u64, Gathered>,
+    counts: Counts,
+    latencies: Latencies,
+    seconds: Vec<Second>,
+    /// How many seconds a row has.
+    per_row: u64,
+    /// The times at which requests are due, as far as they have not been counted by second.
+    due: Option<std::iter::Peekable<crate::schedule::Times>>,
+}
+
+impl Adding {
+    fn new(plan: &Plan, workers: usize) -> Self {
+        let due = match &plan.drive {
+            Drive::Schedule(schedule) => Some(schedule.times(nanoseconds(plan.duration)).peekable()),
+            Drive::Users { .. } | Drive::Max => None,
+        };
+        let seconds = plan.duration.as_secs().saturating_add(plan.timeout.as_secs());
+        Self {
+            workers,
+            has_begun: false,
+            open: BTreeMap::new(),
+            counts: Counts::default(),
+            latencies: Latencies::default(),
+            seconds: Vec::new(),
+            per_row: seconds.div_ceil(wide(MAX_ROWS)).max(1),
+            due,
+        }
+    }
+
+    fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate) {
+        for interval in receiver {
+            if let Some(at) = gate.begun().filter(|_| !std::mem::replace(&mut self.has_begun, true)) {
+                watcher.begun(at);
+            }
+            let of = self.open.entry(interval.second).or_default();
+            of.workers += 1;
+            of.counts.add(&interval.counts);
+            of.latencies.add(&interval.latencies);
+            while let Some(first) =
+                self.open.first_entry().filter(|first| first.get().workers >= self.workers)
+            {
+                let (second, of) = first.remove_entry();
+                self.close(second, &of, watcher);
+            }
+        }
+        // Workers do not end within the same second.
+        for (second, of) in std::mem::take(&mut self.open) {
+            self.close(second, &of, watcher);
+        }
+    }
+
+    fn close(&mut self, second: u64, of: &Gathered, watcher: &mut dyn Watcher) {
+        self.counts.add(&of.counts);
+        self.latencies.add(&of.latencies);
+        let until = (second + 1).saturating_mul(SECOND_NS);
+        let asked = match &mut self.due {
+            Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()),
+            None => of.counts.sent,
+        };
+        let row = Second { ts_ns: second * SECOND_NS, dur_ns: SECOND_NS, asked, counts: of.counts.clone() };
+        watcher.interval(&row, &of.latencies);
+        match self.seconds.last_mut().filter(|_| !second.is_multiple_of(self.per_row)) {
+            Some(last) => {
+                last.dur_ns += row.dur_ns;
+                last.asked += row.asked;
+                last.counts.add(&row.counts);
+            }
+            None => self.seconds.push(row),
+        }
+    }
+
+    fn finish(self, plan: &Plan, start: SystemTime, used: &[Used], interrupt: &AtomicBool) -> Run {
+        let Counts { sent, unsent, .. } = self.counts;
+        let planned = sent + unsent;
+        let wall_ns = used.iter().map(|of| of.wall_ns).max().unwrap_or(0);
+        let share = |of: &Used| real_u64(of.cpu_ns) / real_u64(of.wall_ns.max(1));
+        let due_ns = nanoseconds(plan.duration).min(wall_ns);
+        let is_interrupted = interrupt.load(std::sync::atomic::Ordering::Relaxed)
+            && plan.planned().is_none_or(|of| of != planned);
+        Run {
+            start,
+            planned,
+            counts: self.counts,
+            latencies: self.latencies,
+            seconds: self.seconds,
+            due_seconds: real_u64(due_ns) / 1e9,
+            wall_seconds: real_u64(wall_ns) / 1e9,
+            cpu_share: used.iter().map(share).fold(0.0, f64::max),
+            connections: used.iter().map(|of| of.connections).sum(),
+            is_interrupted,
+        }
+    }
+}
+
+impl Run {
+    /// Requests that failed, by kind: those that occurred.
+    pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
+        Failure::ALL.into_iter().zip(self.counts.errors).filter(|(_, count)| *count > 0)
+    }
+}

@@ -1,0 +1,197 @@
+//! Objectives of a service level, and whether a run meets them: `p99<50ms`, `errors<0.1%`, `rate>=190`.
+
+use crate::figures::{Figures, quantile_ms};
+use crate::plan::Plan;
+use crate::record::Latencies;
+use crate::run::Run;
+use base::number::real_u64;
+use std::str::FromStr;
+
+/// An objective.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    text: String,
+    what: What,
+    comparison: Comparison,
+    /// In milliseconds, a share of 1, or requests per second.
+    bound: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum What {
+    /// A quantile of the latency from the schedule; of a closed loop, from the send.
+    Latency(f64),
+    /// The longest latency.
+    Longest,
+    /// The share of planned requests that were not answered, or answered with a status of 500 or above.
+    Errors,
+    /// Responses per second.
+    Rate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+}
+
+/// Whether an objective is met.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// It is, by this value.
+    Met(f64),
+    /// It is not.
+    Missed(f64),
+    /// Too few requests for the percentile that it asks for.
+    TooFew,
+}
+
+/// Why a text is not an objective.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an objective: expected for example p99<50ms, max<2s, errors<0.1% or rate>=190")]
+pub struct ObjectiveError(String);
+
+impl FromStr for Objective {
+    type Err = ObjectiveError;
+
+    fn from_str(text: &str) -> Result<Self, ObjectiveError> {
+        let invalid = || ObjectiveError(text.to_owned());
+        let at = text.find(['<', '>', '≤', '≥']).ok_or_else(invalid)?;
+        let (what, rest) = text.split_at(at);
+        let signs = [
+            ("<=", Comparison::AtMost),
+            (">=", Comparison::AtLeast),
+            ("≤", Comparison::AtMost),
+            ("≥", Comparison::AtLeast),
+            ("<", Comparison::Below),
+            (">", Comparison::Above),
+        ];
+        let (bound, comparison) = signs
+            .into_iter()
+            .find_map(|(sign, of)| Some((rest.strip_prefix(sign)?, of)))
+            .ok_or_else(invalid)?;
+        let what = match what.trim() {
+            "errors" => What::Errors,
+            "rate" => What::Rate,
+            "max" => What::Longest,
+            percentile => What::Latency(quantile(percentile).ok_or_else(invalid)?),
+        };
+        let (number, unit) = split_unit(bound.trim());
+        let number: f64 = number.parse().map_err(|_no_number| invalid())?;
+        let factor = match (what, unit) {
+            (What::Latency(_) | What::Longest, "us" | "µs") => 1e-3,
+            (What::Latency(_) | What::Longest, "s") => 1e3,
+            (What::Errors, "%") => 0.01,
+            (What::Latency(_) | What::Longest, "ms") | (What::Errors, "") | (What::Rate, "" | "/s") => 1.0,
+            _ => return Err(invalid()),
+        };
+        let bound = number * factor;
+        if !bound.is_finite() || bound < 0.0 {
+            return Err(invalid());
+        }
+        Ok(Self { text: text.to_owned(), what, comparison, bound })
+    }
+}
+
+/// The quantile that `p99`, `p99.9` or `p999` names.
+fn quantile(name: &str) -> Option<f64> {
+    let digits = name.strip_prefix('p')?;
+    let is_number = !digits.is_empty() && digits.chars().all(|of| of.is_ascii_digit() || of == '.');
+    let percent: f64 = is_number.then(|| digits.parse().ok())??;
+    // p999 and p9999 are written without their point.
+    let percent = if percent > 100.0 {
+        format!("{}.{}", digits.get(..2)?, digits.get(2..)?).parse().ok()?
+    } else {
+        percent
+    };
+    // Rounded, so that 99.9 / 100 is 0.999.
+    (percent > 0.0 && percent < 100.0).then(|| (percent * 1e7).round() / 1e9)
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text.find(|of: char| !(of.is_ascii_digit() || of == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+impl Objective {
+    /// As the user wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The unit of its value: `ms`, `share` or `1/s`.
+    pub fn unit(&self) -> &'static str {
+        match self.what {
+            What::Latency(_) | What::Longest => "ms",
+            What::Errors => "share",
+            What::Rate => "1/s",
+        }
+    }
+
+    /// Whether a run meets it.
+    pub fn verdict(&self, plan: &Plan, run: &Run) -> Verdict {
+        let Latencies { schedule, send, .. } = &run.latencies;
+        let latencies = if plan.planned().is_some() { schedule } else { send };
+        let figures = Figures::of(plan, run);
+        let longest = || figures.from_schedule.unwrap_or(figures.from_send).max;
+        let value = match self.what {
+            What::Latency(quantile) => quantile_ms(latencies, quantile),
+            What::Longest => longest(),
+            What::Errors => Some(errors(run)),
+            What::Rate => Some(figures.answered_rate),
+        };
+        let Some(value) = value else { return Verdict::TooFew };
+        let is_met = match self.comparison {
+            Comparison::Below => value < self.bound,
+            Comparison::AtMost => value <= self.bound,
+            Comparison::Above => value > self.bound,
+            Comparison::AtLeast => value >= self.bound,
+        };
+        if is_met { Verdict::Met(value) } else { Verdict::Missed(value) }
+    }
+}
+
+/// The share of planned requests without an answer of use.
+fn errors(run: &Run) -> f64 {
+    let failed: u64 =
+        run.counts.statuses.iter().filter(|(status, _)| *status >= 500).map(|(_, count)| count).sum();
+    let unanswered = run.planned - run.counts.responses;
+    real_u64(unanswered + failed) / real_u64(run.planned.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objectives_are_read() {
+        let check = |text: &str, what, comparison, bound| {
+            let of: Objective = text.parse().unwrap();
+            assert_eq!((of.what, of.comparison, of.bound, of.text()), (what, comparison, bound, text));
+        };
+        check("p99<50ms", What::Latency(0.99), Comparison::Below, 50.0);
+        check("p99.9 <= 1.5s", What::Latency(0.999), Comparison::AtMost, 1_500.0);
+        check("p999<200us", What::Latency(0.999), Comparison::Below, 0.2);
+        check("max<2s", What::Longest, Comparison::Below, 2_000.0);
+        check("errors<0.1%", What::Errors, Comparison::Below, 0.001);
+        check("rate>=190", What::Rate, Comparison::AtLeast, 190.0);
+        for text in [
+            "",
+            "p99",
+            "p99<50",
+            "p0<1ms",
+            "p100<1ms",
+            "pp<1ms",
+            "errors<1ms",
+            "rate>1%",
+            "p99<-1ms",
+            "p99<ms",
+            "x<1",
+        ] {
+            assert_eq!(text.parse::<Objective>(), Err(ObjectiveError(text.to_owned())), "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Where load goes to: a URL, and whether it may.
+
+use http::Uri;
+use http::uri::Scheme;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long the name of a host may take to be resolved.
+const RESOLVING: Duration = Duration::from_secs(10);
+
+/// Why there is no target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// It is not a URL.
+    #[error("`{0}` is not a URL: expected http://HOST[:PORT]/PATH")]
+    NoUrl(String),
+    /// Another protocol.
+    #[error("`{0}` is neither http nor https")]
+    Scheme(String),
+    /// The host is not this machine, and the user did not say that load may go there.
+    #[error(
+        "{host} is not this machine. Load can hurt a service and whatever it depends on. If you may put load on {host}, say so with \
+         --yes-this-host {host}"
+    )]
+    NotAllowed {
+        /// The host.
+        host: String,
+    },
+}
+
+/// Where requests go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether the connection is encrypted.
+    pub is_tls: bool,
+    /// The path with its query.
+    pub path: String,
+    /// The header `Host`.
+    pub authority: String,
+}
+
+impl Target {
+    /// Reads a URL.
+    pub fn parse(url: &str) -> Result<Self, TargetError> {
+        let no_url = || TargetError::NoUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_no_uri| no_url())?;
+        let is_tls = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) => return Err(TargetError::Scheme(scheme.to_string())),
+            None => return Err(no_url()),
+        };
+        let authority = uri.authority().ok_or_else(no_url)?;
+        // A name and password before the host belong into a header.
+        if authority.as_str().contains('@') {
+            return Err(no_url());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        Ok(Self { host, port, is_tls, path: path.to_owned(), authority: authority.to_string() })
+    }
+
+    /// The whole URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", if self.is_tls { "https" } else { "http" }, self.authority, self.path)
+    }
+
+    /// Whether the host can only be this machine, by its name alone.
+    pub fn is_loopback(&self) -> bool {
+        let name = self.host.trim_end_matches('.').to_ascii_lowercase();
+        let is_address = self.host.parse().is_ok_and(|address: IpAddr| is_loopback(address));
+        is_address || name == "localhost" || name.ends_with(".localhost")
+    }
+
+    /// Refuses hosts other than this machine that are not among the allowed ones, before their names are resolved.
+    pub fn check<S: AsRef<str>>(&self, allowed: &[S]) -> Result<(), TargetError> {
+        let is_named = allowed.iter().any(|of| of.as_ref().eq_ignore_ascii_case(&self.host));
+        if self.is_loopback() || is_named {
+            Ok(())
+        } else {
+            Err(TargetError::NotAllowed { host: self.host.clone() })
+        }
+    }
+
+    /// The addresses of the host. Empty if the name has none, or takes too long. Names of this machine have no other addresses than
+    /// its own.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return vec![SocketAddr::new(address, self.port)];
+        }
+        let (host, port) = (self.host.clone(), self.port);
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // The system's resolver cannot be called off: a thread waits for it, if need be in vain.
+        let resolve =
+            move || drop(sender.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect)));
+        let thread = std::thread::Builder::new().name("resolver".to_owned()).spawn(resolve);
+        let found = thread.ok().and_then(|_running| receiver.recv_timeout(RESOLVING).ok());
+        let found: Vec<SocketAddr> = found.and_then(Result::ok).unwrap_or_default();
+        let is_own = self.is_loopback();
+        found.into_iter().filter(|address| !is_own || is_loopback(address.ip())).collect()
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_its_parts() {
+        let target = Target::parse("http://127.0.0.1:5080/pay/20?x=1#top").unwrap();
+        let parts = (
+            target.host.as_str(),
+            target.port,
+            target.is_tls,
+            target.path.as_str(),
+            target.authority.as_str(),
+        );
+        assert_eq!(parts, ("127.0.0.1", 5080, false, "/pay/20?x=1", "127.0.0.1:5080"));
+        let target = Target::parse("https://[::1]").unwrap();
+        assert_eq!(
+            (target.host.as_str(), target.port, target.is_tls, target.path.as_str()),
+            ("::1", 443, true, "/")
+        );
+        for url in ["", "127.0.0.1:80", "/path", "http://", "http://a b/", "http://me:pass@host/"] {
+            assert_eq!(Target::parse(url), Err(TargetError::NoUrl(url.to_owned())), "{url}");
+        }
+        assert_eq!(Target::parse("ftp://a/"), Err(TargetError::Scheme("ftp".to_owned())));
+    }
+
+    #[test]
+    fn only_this_machine_gets_load_unasked() {
+        for host in [
+            "127.0.0.1",
+            "127.8.9.1",
+            "[::1]",
+            "localhost",
+            "LOCALHOST.",
+            "api.localhost",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert_eq!(
+                Target::parse(&format!("http://{host}/")).unwrap().check::<&str>(&[]),
+                Ok(()),
+                "{host}"
+            );
+        }
+        for host in [
+            "example.invalid",
+            "10.0.0.1",
+            "[2001:db8::1]",
+            "localhost.example.invalid",
+            "0.0.0.0",
+            "127.0.0.1.nip.invalid",
+        ] {
+            let target = Target::parse(&format!("http://{host}/")).unwrap();
+            assert!(
+                matches!(target.check(&["other.invalid"]), Err(TargetError::NotAllowed { .. })),
+                "{host}"
+            );
+            assert_eq!(target.check(&[target.host.to_uppercase()]), Ok(()), "{host}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The result of a load run: what became of every planned request, how long answers took, and how well the generator did.
+
+use crate::page::{Page, Tone};
+use crate::width::Width;
+use anstyle::Style;
+use base::number::{grouped, real_u64};
+use load::{
+    Drive, Figures, Latencies, Objective, Percentiles, Plan, Run, Schedule, Second, Verdict, quantile_ms,
+};
+use report::unit::{duration, show};
+
+/// The width of a value in the table of latencies.
+const VALUE: usize = 9;
+/// The width of its names.
+const NAME: usize = 20;
+/// The basis of latencies matters if the two differ by this factor.
+const DIFFERENT: f64 = 1.5;
+
+/// What a page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What was to be done.
+    pub plan: &'a Plan,
+    /// What came of it.
+    pub run: &'a Run,
+    /// The run before it, which is part of no figure.
+    pub warmup: Option<&'a Run>,
+    /// The objectives.
+    pub verdicts: &'a [(&'a Objective, Verdict)],
+    /// Where the run is kept.
+    pub out: Option<&'a str>,
+}
+
+/// The page of a run.
+pub fn page(shown: &Shown<'_>, width: Width) -> String {
+    let Shown { plan, run, warmup, verdicts, out } = *shown;
+    let figures = Figures::of(plan, run);
+    let mut page = Page::new(width);
+    page.title(&format!("{} {}", plan.method, plan.target.url()));
+    page.line("", &what(plan));
+    if run.is_interrupted {
+        page.warning("interrupted", &format!("after {}", duration(run.due_seconds * 1e3)));
+    }
+    page.gap();
+    accounts(&mut page, run);
+    page.gap();
+    latencies(&mut page, &figures, run);
+    page.gap();
+    rates(&mut page, &figures, run);
+    generator(&mut page, &figures, plan, run);
+    if let Some(warmup) = warmup {
+        let text = format!(
+            "{} planned, {} answered; not part of any figure",
+            grouped(warmup.planned),
+            grouped(warmup.counts.responses)
+        );
+        page.line("warm-up", &text);
+    }
+    if !verdicts.is_empty() {
+        page.gap();
+    }
+    for (objective, verdict) in verdicts {
+        let value = |value: f64| show(value, objective.unit());
+        let (tone, text) = match verdict {
+            Verdict::Met(of) => (Tone::Good, format!("met: {}", value(*of))),
+            Verdict::Missed(of) => (Tone::Bad, format!("missed: {}", value(*of))),
+            Verdict::TooFew => {
+                (Tone::Bad, "cannot be judged: too few requests for this percentile".to_owned())
+            }
+        };
+        page.block("objective", tone, &format!("{}: {text}", objective.text()));
+    }
+    if let Some(out) = out {
+        page.gap();
+        page.command(&["next:", "casebook", "open", out]);
+    }
+    page.into_text()
+}
+
+/// A line of progress: what was asked and answered in the last second, and how long it takes until the end.
+pub fn progress(what: &str, plan: &Plan, second: &Second, latencies: &Latencies) -> String {
+    let at = real_u64(second.ts_ns + second.dur_ns) / 1e9;
+    let total = plan.duration.as_secs_f64();
+    let basis = if plan.planned().is_some() { &latencies.schedule } else { &latencies.send };
+    let p99 = quantile_ms(basis, 0.99).map_or_else(String::new, |ms| format!(" · p99 {}", duration(ms)));
+    let failed = second.counts.failed() + second.counts.timeouts;
+    let failed = if failed > 0 { format!(" · {} failed", grouped(failed)) } else { String::new() };
+    let time = if at <= total { format!("{at:.0} of {total:.0} s") } else { "the last answers".to_owned() };
+    let (asked, answered) = (grouped(second.asked), grouped(second.counts.responses));
+    format!("{what}: {time} · asked {asked}/s · answered {answered}/s{p99}{failed}")
+}
+
+/// What was asked for, in words.
+fn what(plan: &Plan) -> String {
+    let time = duration(plan.duration.as_secs_f64() * 1e3);
+    let rate = |rate: f64| show(rate, "1/s");
+    let drive = match &plan.drive {
+        Drive::Schedule(Schedule::Constant { rate: of }) => format!("{} for {time}", rate(*of)),
+        Drive::Schedule(Schedule::Steps { rates }) => {
+            let rates: Vec<String> = rates.iter().map(|of| rate(*of)).collect();
+            format!("{} for {time} in all", rates.join(", then "))
+        }
+        Drive::Schedule(Schedule::Ramp { from, to }) => {
+            format!("{} to {} within {time}", rate(*from), rate(*to))
+        }
+        Drive::Schedule(Schedule::Poisson { rate: of, seed }) => {
+            format!("{} on average at random times (seed {seed}) for {time}", rate(*of))
+        }
+        Drive::Schedule(Schedule::Replay { times_ns }) => {
+            format!("{} given times within {time}", grouped(base::number::wide(times_ns.len())))
+        }
+        Drive::Users { users, think } if think.is_zero() => format!("{users} users for {time}"),
+        Drive::Users { users, think } => format!(
+            "{users} users who think for {} each time, for {time}",
+            duration(think.as_secs_f64() * 1e3)
+        ),
+        Drive::Max => format!("as fast as possible for {time}"),
+    };
+    let kept = if plan.keeps_alive { "" } else { ", a new one for each request" };
+    format!(
+        "{drive} · up to {} connections{kept} · time-out {}",
+        plan.connections,
+        duration(plan.timeout.as_secs_f64() * 1e3)
+    )
+}
+
+fn accounts(page: &mut Page, run: &Run) {
+    let counts = &run.counts;
+    let share = |count: u64| show(real_u64(count) / real_u64(run.planned.max(1)), "share");
+    page.line("planned", &format!("{} requests", grouped(run.planned)));
+    let mut statuses = counts.statuses.clone();
+    statuses.sort_unstable();
+    let of_status: Vec<String> =
+        statuses.iter().map(|(status, count)| format!("status {status}: {}", grouped(*count))).collect();
+    let answered = format!("{} ({})", grouped(counts.responses), share(counts.responses));
+    page.line(
+        "answered",
+        &if of_status.is_empty() { answered } else { format!("{answered} · {}", of_status.join(" · ")) },
+    );
+    for (failure, count) in run.errors() {
+        page.block(
+            "failed",
+            Tone::Bad,
+            &format!("{} ({}): {}", grouped(count), share(count), failure.words()),
+        );
+    }
+    if counts.timeouts > 0 {
+        let text =
+            format!("{} ({}): no complete answer in time", grouped(counts.timeouts), share(counts.timeouts));
+        page.block("timed out", Tone::Bad, &text);
+    }
+    if counts.unsent > 0 {
+        let text = format!(
+            "{} ({}): no connection was free until the end",
+            grouped(counts.unsent),
+            share(counts.unsent)
+        );
+        page.block("never sent", Tone::Bad, &text);
+    }
+}
+
+fn latencies(page: &mut Page, figures: &Figures, run: &Run) {
+    let heads = ["p50", "p90", "p95", "p99", "p99.9", "max"].map(|head| format!("{head:>VALUE$}"));
+    page.line_as("latency", &format!("{:NAME$}{}", "", heads.join("")), Style::new().dimmed());
+    let row = |page: &mut Page, name: &str, of: &Percentiles| {
+        let value = |(_, value): (&str, Option<f64>)| {
+            format!("{:>VALUE$}", value.map_or_else(|| "–".to_owned(), duration))
+        };
+        page.line_as("", &format!("{name:NAME$}{}", of.named().map(value).join("")), Style::new());
+    };
+    if let Some(of) = &figures.from_schedule {
+        row(page, "from the schedule", of);
+    }
+    row(page, "from the send", &figures.from_send);
+    let Some(of) = &figures.from_schedule else {
+        return page.line(
+            "",
+            "A closed loop waits for each answer before it asks again: while the service is slow it gets fewer requests, so these \
+             percentiles do not say how long users wait who come at any time. A rate (--rate) does.",
+        );
+    };
+    let differ = |schedule: Option<f64>, send: Option<f64>| {
+        schedule
+            .zip(send)
+            .is_some_and(|(schedule, send)| schedule > send * DIFFERENT && schedule - send > 1.0)
+    };
+    let at = of
+        .named()
+        .into_iter()
+        .zip(figures.from_send.named())
+        .find(|(schedule, send)| differ(schedule.1, send.1));
+    if let Some(((name, schedule), (_, send))) = at {
+        let [schedule, send] = [schedule, send].map(|of| of.map_or_else(String::new, duration));
+        let between = format!(
+            "At {name}, {schedule} passed since a request was due, but only {send} since it was sent: "
+        );
+        let why = if figures.generator.is_limited {
+            "the generator sent it late, or all connections were busy. See the line about the generator."
+        } else {
+            "all connections were busy, so requests waited for one. Users wait from when they come, so the schedule counts."
+        };
+        page.line("", &(between + why));
+    }
+    if run.counts.timeouts + run.counts.unsent > 0 {
+        page.line("", "Requests that timed out or were never sent count with the time that they waited, which is less than they would have.");
+    }
+    if run.counts.failed() > 0 {
+        page.line("", "Failed requests have no latency: these percentiles are of the others.");
+    }
+}
+
+fn rates(page: &mut Page, figures: &Figures, run: &Run) {
+    let rate = |of: f64| show(of, "1/s");
+    let asked = figures.asked_rate.map_or_else(String::new, |of| format!("asked {} · ", rate(of)));
+    let text = format!("{asked}sent {} · answered {}", rate(figures.sent_rate), rate(figures.answered_rate));
+    page.line("rate", &text);
+    let after = real_u64(run.counts.last_response_ns) / 1e9 - run.due_seconds;
+    if after > 0.5 && !run.is_interrupted {
+        page.line(
+            "",
+            &format!("The last answer came {} after the last request was due.", duration(after * 1e3)),
+        );
+    }
+}
+
+fn generator(page: &mut Page, figures: &Figures, plan: &Plan, run: &Run) {
+    let of = figures.generator;
+    let mut text = format!("{} of a core", show(of.cpu_share, "share"));
+    if let (Some(p99), Some(max)) = (of.lateness_ms_p99, of.lateness_ms_max) {
+        let words =
+            format!(" · 99 % of requests sent at most {} late, all at most {}", duration(p99), duration(max));
+        text.push_str(&words);
+    }
+    page.line("generator", &text);
+    if of.was_stopped() {
+        let text = format!(
+            "The generator itself was stopped for {} in all: what was due then was sent late. That is this machine, not the service.",
+            duration(of.stopped_ms)
+        );
+        page.warning("", &text);
+    } else if of.is_limited {
+        page.warning(
+            "",
+            "The generator is a part of what was measured. Use a lower rate, more threads (--threads), or another machine.",
+        );
+    }
+    if plan.keeps_alive && run.connections < u64::from(plan.connections) {
+        let text = format!(
+            "Only {} of {} connections could be opened at the beginning.",
+            run.connections, plan.connections
+        );
+        page.warning("", &text);
+    }
+}
