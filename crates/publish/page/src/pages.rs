@@ -2,6 +2,7 @@
 
 use crate::bench::BenchPages;
 use crate::kind::Site;
+use crate::load::LoadPages;
 use crate::reply::Reply;
 use crate::site::AnySite;
 use crate::trace::TracePages;
@@ -101,5 +102,7 @@ fn site_of(here: Evidence, earlier: Option<Evidence>, mine: &MyCode) -> Result<B
         }
         Evidence::Bench(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
         Evidence::Bench(here) => Ok(Box::new(Site::new(BenchPages::new(here)))),
+        Evidence::Load(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
+        Evidence::Load(here) => Ok(Box::new(Site::new(LoadPages::new(here)))),
     }
 }
