@@ -49,6 +49,8 @@ pub(crate) static HLOG: Format = Format {
 /// The requests one by one, if the run kept them.
 const REQUESTS: &str = "requests.parquet";
 
+const REQUESTS_LEFT: &str = "requests.parquet, which is not read yet: DuckDB, pandas and Spark read it";
+
 /// The largest `run.json` that is read: its lines by second for half a year.
 const MAX_RUN_BYTES: usize = 512 << 20;
 /// The largest log that is read: two years of seconds.
@@ -77,9 +79,8 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
     if let Some(surroundings) = &job.surroundings {
         let Load { exhibit, lost, .. } = &mut reader.load;
         surroundings.describe(exhibit, lost);
-        let requests = surroundings.folder.join(REQUESTS);
-        if requests.symlink_metadata().is_ok() {
-            lost.note_file(&requests, "is not read yet: DuckDB, pandas and Spark read it".to_owned());
+        if surroundings.folder.join(REQUESTS).symlink_metadata().is_ok() {
+            lost.damage.remark(REQUESTS_LEFT, 0);
         }
     }
     Ok(reader.finish(&job.name).into())

@@ -136,7 +136,9 @@ impl Load {
 
     /// Sorts the rows of every table with times; whoever fills them does this last.
     pub fn sort_by_time(&mut self) {
-        self.all_mut().for_each(|table| table.sort_by_time());
+        for table in self.all_mut() {
+            table.sort_by_time();
+        }
     }
 
     /// Bytes that all tables take.
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn a_quantile_needs_samples_above_it() {
         let check = |samples, quantile, expected| {
-            assert_eq!(carries(samples, quantile), expected, "{samples} {quantile}")
+            assert_eq!(carries(samples, quantile), expected, "{samples} {quantile}");
         };
         check(500, 0.99, true);
         check(499, 0.99, false);

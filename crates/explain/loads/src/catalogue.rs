@@ -15,7 +15,9 @@ pub fn markdown() -> String {
     for rule in RULES {
         page.extend(["| [", rule.id, "](#", rule.id, ") | ", rule.about, " |\n"]);
     }
-    RULES.iter().for_each(|rule| section(&mut page, rule));
+    for rule in RULES {
+        section(&mut page, rule);
+    }
     page
 }
 
@@ -37,7 +39,9 @@ fn section(page: &mut String, rule: &Rule) {
     }
     line(format!("\n**Silent** {}.\n", rule.silent));
     line(String::from("**Try**\n"));
-    rule.tries.iter().for_each(|text| line(format!("- {text}")));
+    for text in rule.tries {
+        line(format!("- {text}"));
+    }
     line(format!("\n**Verify.** {}", rule.verify));
 }
 

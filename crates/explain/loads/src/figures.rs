@@ -7,6 +7,8 @@ use report::{List, ListColumn, Part, Row, Series};
 const LATENCIES: &[ListColumn] =
     &[ListColumn { name: "from the schedule", unit: "ms" }, ListColumn { name: "from the send", unit: "ms" }];
 
+const COUNTED: &[ListColumn] = &[ListColumn { name: "requests", unit: "" }];
+
 /// Every part, in the order in which readers want them.
 pub(crate) fn parts(facts: &Facts<'_>) -> Vec<Part> {
     vec![answers(facts), latency(facts), generator(facts)]
@@ -29,7 +31,6 @@ fn answers(facts: &Facts<'_>) -> Part {
     let failures = (0..of.count.len()).filter_map(|at| of.row(at)).map(|row| (row.what, row.count));
     let of = &facts.load.statuses;
     let statuses = (0..of.count.len()).filter_map(|at| of.row(at)).map(|row| (row.what, row.count));
-    const COUNTED: &[ListColumn] = &[ListColumn { name: "requests", unit: "" }];
     for (name, about, rows) in [
         ("statuses", "Responses by status", statuses.collect::<Vec<_>>()),
         ("failures", "Requests without a response, by kind", failures.collect()),

@@ -34,7 +34,7 @@ pub fn heading(load: &Load) -> Heading {
         recorded: recorded(load),
         losses: report::damage_sentences(lost.truncated_at, &lost.damage, files),
         are_losses_small: false,
-        nothing_lost: "nothing: no damage, and every planned request is accounted for",
+        nothing_lost: "nothing: no damage",
     }
 }
 

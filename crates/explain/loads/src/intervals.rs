@@ -104,7 +104,9 @@ pub(crate) fn joined(intervals: &[Interval], most: usize) -> Vec<Interval> {
     let groups = intervals.chunks(each).filter_map(|group| {
         let (first, rest) = group.split_first()?;
         let mut one = first.clone();
-        rest.iter().for_each(|other| one.join(other));
+        for other in rest {
+            one.join(other);
+        }
         Some(one)
     });
     groups.collect()

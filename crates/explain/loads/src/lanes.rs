@@ -90,14 +90,14 @@ fn on_grid(rows: &[Row], span: Span, pieces: usize) -> Vec<Option<f64>> {
     let length = real(span.len_ns().max(1));
     // Within the range, so between 0 and the number of pieces.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the pieces")]
-    let piece = |ns: i64| {
+    let piece = |ns: i64, round: fn(f64) -> f64| {
         let place = real(ns.saturating_sub(span.from_ns)) / length;
-        (place * count(pieces)).clamp(0.0, count(pieces)) as usize
+        round(place * count(pieces)).clamp(0.0, count(pieces)) as usize
     };
     let mut values: Vec<Option<f64>> = vec![None; pieces];
     for row in rows.iter().filter(|row| row.from_ns < span.to_ns && row.to_ns > span.from_ns) {
-        let first = piece(row.from_ns).min(pieces.saturating_sub(1));
-        let last = piece(row.to_ns).max(first.saturating_add(1));
+        let first = piece(row.from_ns, f64::floor).min(pieces.saturating_sub(1));
+        let last = piece(row.to_ns, f64::ceil).max(first.saturating_add(1));
         for value in values.iter_mut().take(last).skip(first) {
             *value = Some(value.map_or(row.value, |known| known.max(row.value)));
         }

@@ -50,37 +50,46 @@ pub fn pictures(load: &Load) -> Pictures {
         .into_iter()
         .map(|(basis, name)| curve(name, &whole(&of(basis))))
         .filter(|curve| curve.points.len() > 1);
-    Pictures {
-        heat: heat(&few),
-        courses: few.iter().map(course).collect(),
-        percentiles: percentiles.collect(),
-    }
+    // The middle of a bucket may be beyond the longest of the run, which is known more exactly.
+    let most = load.main_basis().and_then(|basis| load.quantile(basis, 1.0)).unwrap_or(f64::INFINITY);
+    let courses = few.iter().map(|of| course(of, most)).collect();
+    Pictures { heat: heat(&few), courses, percentiles: percentiles.collect() }
 }
 
+/// Cells for each factor of ten: higher than the buckets, so that each is seen.
+const EACH_DECADE: f64 = 10.0;
+
 fn heat(intervals: &[Interval]) -> Option<HeatMap> {
-    let cells = intervals.iter().flat_map(|of| {
+    let mut cells: Vec<HeatCell> = Vec::new();
+    for of in intervals {
         let (from_ns, to_ns) = (of.ts_ns, of.end_ns());
-        of.buckets.iter().map(move |(low, high, count)| HeatCell {
-            from_ns,
-            to_ns,
-            low: *low,
-            high: *high,
-            count: *count,
-        })
-    });
-    let cells: Vec<HeatCell> = cells.filter(|of| of.count > 0 && of.to_ns > of.from_ns).collect();
+        for (from, to, count) in of.buckets.iter().filter(|(.., count)| *count > 0 && to_ns > from_ns) {
+            // What took less than a nanosecond has no place on a logarithmic scale but the lowest.
+            let middle = if *from > 0.0 { (from * to).sqrt() } else { *to };
+            let step = (middle.log10() * EACH_DECADE).floor();
+            let border = |step: f64| 10f64.powf(step / EACH_DECADE);
+            let cell =
+                HeatCell { from_ns, to_ns, low: border(step), high: border(step + 1.0), count: *count };
+            let is_same =
+                |last: &&mut HeatCell| last.from_ns == from_ns && (last.low / cell.low - 1.0).abs() < 1e-6;
+            match cells.last_mut().filter(is_same) {
+                Some(last) => last.count = last.count.saturating_add(*count),
+                None => cells.push(cell),
+            }
+        }
+    }
     let from_ns = cells.iter().map(|of| of.from_ns).min()?;
     let to_ns = cells.iter().map(|of| of.to_ns).max()?;
     Some(HeatMap { from_ns, to_ns, unit: "ms", cells })
 }
 
-fn course(of: &Interval) -> Course {
+fn course(of: &Interval, most: f64) -> Course {
     Course {
         from_ns: of.ts_ns,
         requests: of.total(),
         p50_ms: of.quantile(0.5),
-        p99_ms: of.quantile(0.99),
-        max_ms: of.longest(),
+        p99_ms: of.quantile(0.99).map(|ms| ms.min(most)),
+        max_ms: of.longest().map(|ms| ms.min(most)),
     }
 }
 
@@ -105,4 +114,24 @@ fn curve(name: &'static str, of: &Interval) -> Curve {
         points.push((real_u64(total.max(1)), ms));
     }
     Curve { name, points }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Run;
+
+    #[test]
+    fn pictures_have_every_request_and_no_more_cells_than_can_be_drawn() {
+        let run = Run::steady(30).stalled(&[2, 7]);
+        let drawn = pictures(&run.load());
+        let heat = drawn.heat.unwrap();
+        assert_eq!(heat.cells.iter().map(|of| of.count).sum::<u64>(), 6_000);
+        assert_eq!((heat.from_ns, heat.to_ns, drawn.courses.len()), (0, 30_000_000_000, 30));
+        let curve = &drawn.percentiles[0];
+        assert!(curve.points.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{curve:?}");
+        let long = pictures(&Run::steady(1_000).stalled(&(0..1_000).collect::<Vec<_>>()).load());
+        assert!(long.heat.unwrap().cells.len() <= MAX_CELLS && long.courses.len() <= MAX_COLUMNS);
+        assert_eq!(pictures(&Load::default()), Pictures::default());
+    }
 }

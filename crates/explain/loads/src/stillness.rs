@@ -79,6 +79,8 @@ fn by_latency(facts: &Facts<'_>) -> Vec<Stall> {
     let least = LEAST_MS.max(TIMES_MEDIAN * median);
     let of = |interval: &Interval| {
         let ms = interval.longest().filter(|ms| *ms >= least)?;
+        // The middle of a bucket may be beyond the longest of the run, which is known more exactly.
+        let ms = ms.min(facts.quantile(1.0).unwrap_or(ms));
         let total = real_u64(interval.total());
         let waited = real_u64(interval.at_least(ms / 2.0));
         let quick = total - waited;

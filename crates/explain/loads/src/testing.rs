@@ -77,7 +77,7 @@ impl Run {
         for (quantile, needed) in [(0.5, 10), (0.9, 50), (0.99, 500), (1.0, 1)] {
             if all.len() >= needed {
                 let rank = (quantile * base::number::count(all.len())).ceil();
-                let ms = all[usize::try_from(rank as i64).unwrap().max(1) - 1];
+                let ms = all[usize::try_from(whole(rank)).unwrap().max(1) - 1];
                 load.latency.push(LatencyRow { basis, quantile, ms });
             }
         }
@@ -89,13 +89,15 @@ impl Run {
                 dur_ns: SECOND,
                 asked: RATE,
                 sent: RATE,
-                answered: self.answered as i64,
+                answered: whole(self.answered),
                 errors: 0,
                 timeouts: 0,
                 lateness_max_ns,
             });
             let mut buckets: BTreeMap<i64, i64> = BTreeMap::new();
-            second.iter().for_each(|ms| *buckets.entry((ms.log10() * 40.0).floor() as i64).or_default() += 1);
+            for ms in second {
+                *buckets.entry(whole((ms.log10() * 40.0).floor())).or_default() += 1;
+            }
             for (bucket, count) in buckets {
                 let border = |at: i64| 10f64.powf(at as f64 / 40.0);
                 let (from_ms, to_ms) = (border(bucket), border(bucket + 1));
@@ -107,7 +109,7 @@ impl Run {
         for (name, value) in metrics {
             if let Some(kind) = name.strip_prefix("errors.") {
                 let what = load.strings.intern(kind);
-                load.failures.push(LoadFailureRow { what, count: value as i64 });
+                load.failures.push(LoadFailureRow { what, count: whole(value) });
             }
             let (name, unit) = (load.strings.intern(&name), load.strings.intern(""));
             let (low, high) = (f64::NAN, f64::NAN);
@@ -115,4 +117,9 @@ impl Run {
         }
         load
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
+fn whole(value: f64) -> i64 {
+    value as i64
 }

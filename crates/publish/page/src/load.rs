@@ -90,7 +90,7 @@ impl KindOfPages for LoadPages {
             path: RATES,
             title: "Rates",
             shown: Shown::Rows(&["seconds"]),
-            lanes: &["rate", "lateness", "latency"],
+            lanes: &["latency", "lateness"],
             body: Body::Drawn(rates_tab),
             ..TAB
         },
@@ -98,7 +98,7 @@ impl KindOfPages for LoadPages {
             path: FAILURES,
             title: "Failures",
             shown: Shown::Rows(&["failures", "statuses"]),
-            lanes: &["failures", "rate"],
+            lanes: &["latency", "rate"],
             body: Body::Drawn(failures_tab),
             ..TAB
         },

@@ -100,9 +100,8 @@ fn site_of(here: Evidence, earlier: Option<Evidence>, mine: &MyCode) -> Result<B
             let earlier = earlier.and_then(Evidence::into_trace);
             Ok(Box::new(Site::new(TracePages::new(here, earlier, mine))))
         }
-        Evidence::Bench(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
+        Evidence::Bench(_) | Evidence::Load(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
         Evidence::Bench(here) => Ok(Box::new(Site::new(BenchPages::new(here)))),
-        Evidence::Load(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
         Evidence::Load(here) => Ok(Box::new(Site::new(LoadPages::new(here)))),
     }
 }

@@ -5,7 +5,7 @@ use base::number::real;
 use loads::{Course, Pictures};
 use maud::{Markup, PreEscaped, html};
 use report::unit::{duration, show};
-use report::{List, Part};
+use report::{List, Part, Row};
 
 /// Latency over time as a heat map; empty without a latency log. `basis` is what the latency counts from.
 pub fn heat(of: &Pictures, basis: &str) -> Markup {
@@ -16,7 +16,7 @@ pub fn heat(of: &Pictures, basis: &str) -> Markup {
             h2 { "Latency over time" }
             p.said { (sentence) }
             (PreEscaped(charts::heat_map(map, &format!("Latency over time. {sentence}"))))
-            p.hint { "Each cell counts the requests of its time with its latency; the darker, the more. A stall is a tooth of a saw, saturation is a slope." }
+            p.hint { "Each cell counts the requests of its time with its latency. A stall is a tooth of a saw, saturation is a slope." }
             details.largest {
                 summary { "The same as a table" }
                 div.scroll tabindex="0" role="region" aria-label="Latency over time, as a table" {
@@ -89,21 +89,33 @@ pub fn percentiles(of: &Pictures, latency: Option<&Part>) -> Markup {
     }
 }
 
-/// The highest of the usual percentiles that the run carries, from both.
+/// The highest of the usual percentiles that the run carries, from both; and another one, if the two are further apart there.
 fn percentile_sentence(list: &List) -> String {
+    /// Less than this factor is no difference worth a sentence.
+    const APART: f64 = 2.0;
     let row =
         ["p99", "p95", "p90", "p50"].iter().find_map(|name| list.rows.iter().find(|row| row.name == *name));
     let Some(row) = row else { return counted_len(list.rows.len(), "percentile") };
-    let values =
-        row.values.iter().zip(list.columns).filter_map(|(value, column)| Some(((*value)?, column.name)));
-    let said: Vec<String> = values.map(|(value, basis)| format!("{} {basis}", show(value, "ms"))).collect();
-    format!("{} is {}.", row.name, said.join(" and "))
+    let values = |row: &Row| -> Vec<String> {
+        let of = row.values.iter().zip(list.columns);
+        of.filter_map(|(value, column)| Some(format!("{} {}", show((*value)?, "ms"), column.name))).collect()
+    };
+    let factor = |row: &Row| match row.values.as_slice() {
+        [Some(schedule), Some(send)] if *send > 0.0 => schedule / send,
+        _ => 1.0,
+    };
+    let is_usual = |other: &&Row| other.name.starts_with('p');
+    let widest = list.rows.iter().filter(is_usual).max_by(|a, b| factor(a).total_cmp(&factor(b)));
+    let widest = widest.filter(|other| factor(other) >= APART * factor(row).max(1.0));
+    let other =
+        widest.map_or_else(String::new, |of| format!("; {} is {}", of.name, values(of).join(" and ")));
+    format!("{} is {}{other}.", row.name, values(row).join(" and "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use report::{Curve, HeatCell, HeatMap, ListColumn, Row};
+    use report::{Curve, HeatCell, HeatMap, ListColumn};
 
     #[test]
     fn pictures_have_a_sentence_with_their_figures_and_a_table() {
@@ -126,10 +138,12 @@ mod tests {
             ListColumn { name: "from the schedule", unit: "ms" },
             ListColumn { name: "from the send", unit: "ms" },
         ];
-        let rows = vec![Row { name: "p99".to_owned(), values: vec![Some(950.0), Some(4.0)] }];
+        let row =
+            |name: &str, values: [f64; 2]| Row { name: name.to_owned(), values: values.map(Some).into() };
+        let rows = vec![row("p90", [500.0, 0.25]), row("p99", [950.0, 4.0])];
         part.lists.push(List { name: "percentiles", about: "", columns, rows, more: 0 });
         let html = super::percentiles(&pictures, Some(&part)).into_string();
-        assert!(html.contains("p99 is 950 ms from the schedule and 4 ms from the send."), "{html}");
+        assert!(html.contains("p99 is 950 ms from the schedule and 4 ms from the send; p90 is 500 ms from the schedule and 250 µs from the send."), "{html}");
         assert!(super::percentiles(&pictures, None).into_string().is_empty());
     }
 }

@@ -148,9 +148,9 @@ mod tests {
             assert!(from * 1e6 <= nanos * 1.000_001 && nanos < to * 1e6, "{nanos}: {from} {to}");
         }
         let mut coarse = Coarse::default();
-        [(5, 1), (7, 1), (5, 2), (6, 1), (7, 1)]
-            .into_iter()
-            .for_each(|(bucket, count)| coarse.add(bucket, count));
+        for (bucket, count) in [(5, 1), (7, 1), (5, 2), (6, 1), (7, 1)] {
+            coarse.add(bucket, count);
+        }
         assert_eq!(coarse.0, [(5, 3), (6, 1), (7, 2)]);
     }
 }

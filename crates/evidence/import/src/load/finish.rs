@@ -36,18 +36,14 @@ fn starts(load: &mut Load, log: &Log) -> i64 {
     // Doubles have no more digits of a time of these years.
     let Some(millis) = whole((start * 1e3).round()) else { return 0 };
     let Ok(of_log) = jiff::Timestamp::from_millisecond(millis) else { return 0 };
-    match load.exhibit.start_utc.parse::<jiff::Timestamp>() {
-        Ok(of_run) => {
-            let shift = of_log.as_nanosecond().saturating_sub(of_run.as_nanosecond());
-            let shift = i64::try_from(shift).unwrap_or(0);
-            // Logs of another day are not of this run: their times stay as they are.
-            if shift.abs() < SAME_START_NS || shift.abs() > nanos(86_400.0) { 0 } else { shift }
-        }
-        Err(_) => {
-            load.exhibit.start_utc = of_log.to_string();
-            0
-        }
-    }
+    let Ok(of_run) = load.exhibit.start_utc.parse::<jiff::Timestamp>() else {
+        load.exhibit.start_utc = of_log.to_string();
+        return 0;
+    };
+    let shift = of_log.as_nanosecond().saturating_sub(of_run.as_nanosecond());
+    let shift = i64::try_from(shift).unwrap_or(0);
+    // Logs of another day are not of this run: their times stay as they are.
+    if shift.abs() < SAME_START_NS || shift.abs() > nanos(86_400.0) { 0 } else { shift }
 }
 
 /// The table `latency`: from the counts of the log, else the figures of the account.

@@ -179,6 +179,9 @@ mod tests {
     use hdrhistogram::Histogram;
     use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2Serializer};
 
+    /// The least and the largest value of a bucket, and its count.
+    type Bucket = (u64, u64, u64);
+
     /// Base64 as its own test, so that the decoder is not tested against itself.
     fn encoded(bytes: &[u8]) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -193,7 +196,7 @@ mod tests {
         bytes.chunks(3).map(group).collect()
     }
 
-    fn read(text: &str) -> (Result<(), &'static str>, Vec<(u64, u64, u64)>) {
+    fn read(text: &str) -> (Result<(), &'static str>, Vec<Bucket>) {
         let mut found = Vec::new();
         let read = Decoder::new(1 << 20)
             .read(text.as_bytes(), &mut |least, largest, count| found.push((least, largest, count)));

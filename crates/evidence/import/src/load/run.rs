@@ -299,10 +299,10 @@ impl Reading<'_> {
         }
         match path.split_once('.') {
             Some(("errors", kind)) if !kind.contains('.') => {
-                self.count(at, leaf, kind, |found| &mut found.errors)
+                self.count(at, leaf, kind, |found| &mut found.errors);
             }
             Some(("status", kind)) if !kind.contains('.') => {
-                self.count(at, leaf, kind, |found| &mut found.statuses)
+                self.count(at, leaf, kind, |found| &mut found.statuses);
             }
             Some(("warmup", name)) if !name.contains('.') => self.warm_up(name, at, leaf),
             Some(("schedule", "kind")) => self.text(at, leaf, |load| &mut load.run.schedule),
@@ -397,7 +397,7 @@ impl Reading<'_> {
     fn remark(&mut self, at: At<'_>, leaf: Leaf<'_>) {
         match leaf {
             Leaf::Text(text) if self.load.run.notes.len() < MAX_MEMBERS => {
-                self.load.run.notes.push(cut(text))
+                self.load.run.notes.push(cut(text));
             }
             Leaf::Text(_) => self.note(TOO_MANY, at),
             Leaf::Null => {}

@@ -87,7 +87,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             rows_of(
                 "failures",
                 "select what, count from failures order by count desc",
-                facts.load.failures.count.len(),
+                kinds.len().saturating_sub(statuses.len()),
             ),
             rows_of(
                 "statuses",

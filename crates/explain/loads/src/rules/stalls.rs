@@ -15,9 +15,9 @@ const LENGTH: Threshold = Threshold {
     source: "ours: a pause that users notice; pauses of a GC mostly stay below",
 };
 const TIMES: Threshold = Threshold {
-    name: "longest time without an answer, by the median",
+    name: "the same, by the median latency",
     value: TIMES_MEDIAN,
-    unit: "",
+    unit: "share",
     source: "ours: a tail of ten times the median is seen by users",
 };
 /// A share of the run from which on stalls are critical: p99 is then within one.
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
           stall of 1 s in every 5 s makes p90 500 ms and p99 950 ms, although most requests are quick.",
     tries: &[
         "Record the service during the same load: `casebook record -p PID -d 30s`, then `casebook explain`; GC pauses, locks and the \
-         thread pool are told there with their times",
+         thread pool are reported there with their times",
         "Compare the period with what runs at that interval: timers, flushes, health checks, the period of a CPU limit",
         "Look at the service's throttling: `cpu.stat` of its control group",
     ],
