@@ -29,7 +29,7 @@ fn latencies(second: u64) -> (Vec<u64>, Vec<u64>) {
     (waits, held)
 }
 
-/// The folder of a run against a service that stands still for 1 s in every 5 s.
+/// The folder of a run against a service that stops answering for 1 s in every 5 s.
 fn stalled() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_log(&folder.path().join("latency.hlog"));
@@ -94,7 +94,7 @@ fn explain_says_that_the_service_stands_still_and_its_queries_run() {
     assert_eq!(document["loss"]["damage"], value!([]));
     let text = document["verdict"]["text"].as_str().unwrap();
     assert!(
-        text.ends_with("because the service stands still for about 1 s every 5 s; the rate was kept."),
+        text.ends_with("because the service stops answering for about 1 s every 5 s; the rate was kept."),
         "{text}"
     );
     let finding = &document["findings"][0];
@@ -159,7 +159,7 @@ fn export_writes_tables_and_a_page_with_the_pictures() {
     }
     printed(&["export", path(&run), "--to", "html", "-o", &to("page.html")]);
     let page = std::fs::read_to_string(to("page.html")).unwrap();
-    for sign in ["class=\"plane heat\"", "class=\"plane curves\"", "Asked and answered", "stands still"] {
+    for sign in ["class=\"plane heat\"", "class=\"plane curves\"", "Asked and answered", "stops answering"] {
         assert!(page.contains(sign), "{sign}");
     }
     assert!(page.len() < 1_500_000, "{}", page.len());

@@ -28,7 +28,7 @@ table! { LoadSeconds, LoadSecondRow, "seconds",
     answered int "" "Responses that came"
     errors int "" "Requests that ended without a response, time-outs left out"
     timeouts int "" "Requests that the generator stopped waiting for"
-    lateness_max_ns int "ns" "How late the generator itself was with a request, at most"
+    lateness_max_ns int "ns" "The worst lateness of the generator itself with a request"
 }
 table! { LoadBuckets, LoadBucketRow, "histogram",
     "How many requests of an interval took how long: a bucket that is not empty, at most 40 for each factor of ten.";

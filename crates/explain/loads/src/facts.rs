@@ -1,7 +1,6 @@
 //! What the rules share about a run.
 
 use crate::intervals::{Interval, intervals, whole};
-use crate::stillness::{Stall, stalls};
 use base::number::{real, real_u64};
 use model::{Load, NO_INT, SCHEDULE};
 
@@ -17,8 +16,20 @@ pub(crate) struct Facts<'a> {
     pub(crate) whole: Interval,
     /// The basis that latencies are of.
     pub(crate) basis: Option<&'a str>,
-    /// When nothing was answered: of the service, and of the generator.
+    /// When nothing was answered: of the service, and of the generator. `stillness` finds them.
     pub(crate) stalls: Vec<Stall>,
+}
+
+/// A time when nothing was answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Stall {
+    /// The rows that show it.
+    pub(crate) from_ns: i64,
+    pub(crate) to_ns: i64,
+    /// How long nothing was answered.
+    pub(crate) ms: f64,
+    /// Whether the generator was late by as much, so that it was stopped itself.
+    pub(crate) is_of_generator: bool,
 }
 
 /// A row by second.
@@ -53,16 +64,14 @@ impl<'a> Facts<'a> {
             failed: known(row.errors).unwrap_or(0.0) + known(row.timeouts).unwrap_or(0.0),
             lateness_ms: known(row.lateness_max_ns).map(|ns| ns / 1e6),
         });
-        let mut facts = Self {
+        Self {
             load,
             seconds: seconds.collect(),
             whole: whole(&intervals),
             intervals,
             basis,
             stalls: Vec::new(),
-        };
-        facts.stalls = stalls(&facts);
-        facts
+        }
     }
 
     /// A figure of the table `metrics`.

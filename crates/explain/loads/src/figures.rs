@@ -72,7 +72,7 @@ fn latency(facts: &Facts<'_>) -> Part {
     }
     if facts.basis != Some(SCHEDULE) {
         part.missing.push(
-            "There is no latency from the schedule: without one, a service that stands still is asked less meanwhile, and the \
+            "There is no latency from the schedule: without one, a service that stops answering is asked less meanwhile, and the \
              percentiles are too good (coordinated omission)",
         );
     }
@@ -85,7 +85,7 @@ fn name_of(quantile: f64) -> String {
         least if least <= 0.0 => "min".to_owned(),
         most if most >= 1.0 => "max".to_owned(),
         other => {
-            // More digits would show that 0.999 is no sum of powers of two.
+            // More digits would show that 0.999 is not a sum of powers of two.
             let text = format!("{:.4}", other * 100.0);
             format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
         }
@@ -98,7 +98,7 @@ fn generator(facts: &Facts<'_>) -> Part {
     figure("lateness.p50", "client.lateness_ms_p50", "ms", "Lateness of the generator, p50");
     figure("lateness.p99", "client.lateness_ms_p99", "ms", "Lateness of the generator, p99");
     figure("lateness.max", "client.lateness_ms_max", "ms", "Lateness of the generator, max");
-    figure("stopped", "client.stopped_ms", "ms", "Time that the generator stood still");
+    figure("stopped", "client.stopped_ms", "ms", "Time that the generator was stopped");
     figure("cpu", "client.cpu_share", "share", "CPU of the generator, of one core");
     figure("connections", "connections", "", "Connections");
     figure("threads", "threads", "", "Threads");

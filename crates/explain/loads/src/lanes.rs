@@ -48,7 +48,13 @@ pub fn lanes(load: &Load, span: Span, pieces: usize) -> Vec<Lane> {
             vec![layer("errors", seconds(&of.errors, true)), layer("time-outs", seconds(&of.timeouts, true))],
         ),
         lane(
-            ["lateness", "Lateness", "ns", "seconds", "How late the generator itself was, at most"],
+            [
+                "lateness",
+                "Lateness",
+                "ns",
+                "seconds",
+                "How late the generator itself was: the worst of each second",
+            ],
             false,
             vec![layer("lateness", seconds(&of.lateness_max_ns, false))],
         ),

@@ -37,7 +37,8 @@ use report::{Explanation, Finding, NotChecked, Report, Severity};
 
 /// Explains a load run.
 pub fn explanation(load: &Load) -> Explanation {
-    let facts = Facts::new(load);
+    let mut facts = Facts::new(load);
+    facts.stalls = stillness::stalls(&facts);
     let report = report_of(&facts);
     let verdict = verdict::verdict(&report, &facts);
     Explanation { heading: heading(load), verdict: Some(verdict), report, parts: figures::parts(&facts) }
@@ -96,18 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_stands_still_is_told_with_its_period() {
+    fn a_service_that_stops_answering_is_reported_with_its_period() {
         let run = Run::steady(30).stalled(&[2, 7, 12, 17, 22, 27]);
         assert_eq!(found(&run), ["load-stalls"]);
         let text = explanation(&run.load()).verdict.unwrap().text;
         assert_eq!(
             text,
-            "p99 is 950 ms because the service stands still for about 1 s every 5 s; the rate was kept."
+            "p99 is 950 ms because the service stops answering for about 1 s every 5 s; the rate was kept."
         );
     }
 
     #[test]
-    fn a_generator_that_stands_still_is_not_held_against_the_service() {
+    fn a_generator_that_is_stopped_is_not_held_against_the_service() {
         let run = Run::steady(30).stalled(&[12]).late(&[12], 990);
         assert_eq!(found(&run), ["load-generator-late"]);
     }

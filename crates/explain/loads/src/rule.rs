@@ -87,3 +87,20 @@ impl Rule {
 pub(crate) fn rows_of(table: &'static str, sql: &str, rows: usize) -> EvidenceRows {
     EvidenceRows { rows: base::number::wide(rows), ..EvidenceRows::of(table, sql, std::iter::empty()) }
 }
+
+/// The path of the tab that shows latency.
+pub(crate) const LATENCY: &str = "/latency";
+/// The path of the tab that shows rates.
+pub(crate) const RATES: &str = "/rates";
+/// The path of the tab that shows what failed.
+pub(crate) const FAILURES: &str = "/failures";
+
+/// The view that shows what a rule found.
+pub(crate) const fn view(shows: &'static str, lane: &'static str, tab: &'static str) -> View {
+    View { shows, lane, tab, metric: None }
+}
+
+/// A number that only explains, without a threshold.
+pub(crate) fn explains(name: &'static str, value: f64, unit: &'static str) -> Measured {
+    Measured { name, value, unit, threshold: None }
+}

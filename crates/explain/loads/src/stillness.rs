@@ -1,6 +1,6 @@
 //! When nothing was answered.
 //!
-//! While a service stands still for `D` at a constant rate, the requests that are due wait between `D` and nothing, evenly
+//! While a service answers nothing for `D` at a constant rate, the requests that are due wait between `D` and nothing, evenly
 //! spread. So in an interval of the log, half of those due within `D` took `D / 2` or longer, and the others are quick:
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //! In saturation no request of the interval is quick. If the log has no such interval, seconds in which next to nothing was
 //! answered, though requests were due, say the same more coarsely.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Second, Stall};
 use crate::intervals::Interval;
 use base::number::{count, real, real_u64};
 
@@ -24,25 +24,13 @@ pub(crate) const TIMES_MEDIAN: f64 = 10.0;
 const WAITED: f64 = 0.5;
 /// The share of an interval's requests that must be quick, or else the service is saturated.
 const QUICK: f64 = 0.1;
-/// Answered requests, as a share of those due, below which a second is one without answers.
+/// Answered requests, as a share of those due, below which nothing counts as answered in that time.
 const NOTHING: f64 = 0.1;
 /// A stall is the generator's if it was late by this share of it.
 const OF_GENERATOR: f64 = 0.5;
-/// How much gaps between regular stalls may differ from their mean: as a share, or in seconds, since intervals are a second.
+/// How much gaps between regular stalls may differ from their mean: as a share, or in seconds, since intervals have that length.
 const IRREGULAR: f64 = 0.2;
 const IRREGULAR_S: f64 = 1.05;
-
-/// A time when nothing was answered.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stall {
-    /// The rows that show it.
-    pub(crate) from_ns: i64,
-    pub(crate) to_ns: i64,
-    /// How long nothing was answered.
-    pub(crate) ms: f64,
-    /// Whether the generator was late by as much, so that it stood still itself.
-    pub(crate) is_of_generator: bool,
-}
 
 /// Every stall, by time.
 pub(crate) fn stalls(facts: &Facts<'_>) -> Vec<Stall> {
@@ -96,7 +84,7 @@ fn by_answers(facts: &Facts<'_>) -> Vec<Stall> {
     let mut answered: Vec<f64> = facts.seconds.iter().filter_map(|of| of.answered).collect();
     answered.sort_by(f64::total_cmp);
     let usual = answered.get(answered.len() / 2).copied().unwrap_or(0.0);
-    let is_still = |of: &&crate::facts::Second| {
+    let is_still = |of: &&Second| {
         let due = of.asked.unwrap_or(usual);
         due >= 1.0
             && of.failed < NOTHING * due

@@ -91,7 +91,7 @@ pub fn percentiles(of: &Pictures, latency: Option<&Part>) -> Markup {
 
 /// The highest of the usual percentiles that the run carries, from both; and another one, if the two are further apart there.
 fn percentile_sentence(list: &List) -> String {
-    /// Less than this factor is no difference worth a sentence.
+    /// A smaller factor is not worth a sentence.
     const APART: f64 = 2.0;
     let row =
         ["p99", "p95", "p90", "p50"].iter().find_map(|name| list.rows.iter().find(|row| row.name == *name));

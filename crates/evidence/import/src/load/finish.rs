@@ -10,7 +10,7 @@ const QUANTILES: [f64; 11] = [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9
 /// The quantiles that `run.json` has, by name.
 const NAMED: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)];
-/// A log's own start is written to the millisecond: less than this is no difference to that of the account.
+/// A log's own start is written to the millisecond: a smaller difference to that of the account says nothing.
 const SAME_START_NS: i64 = 2_000_000;
 
 /// Fills what follows from both files.

@@ -21,7 +21,7 @@ const ACCOUNT: &str = r#"{"casebook_load":1,"url":"http://127.0.0.1:8080/","meth
 "steady":{"verdict":"not steady","changes":[{"ts_ns":1000000000,"before_ms":0.2,"after_ms":3.5}]},
 "ended":"complete","notes":["a note"]}"#;
 
-/// A log of the generator: an interval a second and a tag, each with these latencies in milliseconds.
+/// A log of the generator: an interval for each second and tag, each with these latencies in milliseconds.
 fn log(seconds: &[&[(u64, u64)]], tags: &[Option<&str>]) -> Vec<u8> {
     let (mut bytes, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let start = std::time::UNIX_EPOCH + Duration::from_millis(1_796_058_000_123);

@@ -1,8 +1,7 @@
 //! `load-errors`: requests end without a response, or the service answers that it failed.
 
-use super::{FAILURES, explains, view};
 use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold, rows_of};
+use crate::rule::{FAILURES, Found, Rule, Threshold, explains, rows_of, view};
 use base::number::real;
 use report::Severity;
 use report::unit::{short, show};

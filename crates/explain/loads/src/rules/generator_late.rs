@@ -1,8 +1,7 @@
 //! `load-generator-late`: the generator, not the service, made requests late.
 
-use super::{RATES, explains, view};
 use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold};
+use crate::rule::{Found, RATES, Rule, Threshold, explains, rows_of, view};
 use report::unit::show;
 use report::{EvidenceRows, Measured, Severity};
 
@@ -19,7 +18,7 @@ const LATENESS: Threshold = Threshold {
     source: "ours: a timer of Linux is late by 0.05 to 0.1 ms",
 };
 const STOPPED: Threshold = Threshold {
-    name: "time that the generator stood still",
+    name: "time that the generator was stopped",
     value: 20.0,
     unit: "ms",
     source: "ours: several times what a busy machine takes from a process at once. It is enough alone",
@@ -35,7 +34,7 @@ const EVIDENT_MS: f64 = 1.0;
 
 pub(super) static RULE: Rule = Rule {
     id: "load-generator-late",
-    about: "the generator of the load was late, stood still or had too little CPU, so that the latencies are its own too",
+    about: "the generator of the load was late, stopped or short of CPU, so that the latencies are its own too",
     thresholds: &[SHARE, LATENESS, STOPPED, LIMITED],
     silent: "if requests wait for a connection because the service is slow: that is in the latency from the schedule, and is the \
              service's",
@@ -47,7 +46,7 @@ pub(super) static RULE: Rule = Rule {
         "Lower the rate, or use more threads, until its lateness is small",
         "Compare with the latency from the send, which has none of this delay",
     ],
-    verify: "In a repeated run the generator's lateness p99 is below a tenth of the latency's p99, and it never stood still.",
+    verify: "In a repeated run the generator's lateness p99 is below a tenth of the latency's p99, and it was never stopped.",
     view: view("the rates and the lateness", "lateness", RATES),
     needs: |facts| match (facts.metric("client.lateness_ms_p99"), facts.metric("client.stopped_ms")) {
         (None, None) if facts.seconds.iter().all(|of| of.lateness_ms.is_none()) => {
@@ -70,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let is_late =
         share.is_some_and(|share| share >= SHARE.value) && late.is_some_and(|late| late >= LATENESS.value);
     let what = match (is_stopped, is_late, is_limited) {
-        (true, ..) => format!("stood still for {}", show(stopped?, "ms")),
+        (true, ..) => format!("was stopped for {}", show(stopped?, "ms")),
         (_, true, _) => format!("was late: by {} or more for 1 % of the requests", show(late?, "ms")),
         (.., true) => "was at the limit of its CPU".to_owned(),
         _ => return None,
@@ -99,11 +98,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                 "select ts_ns, asked, sent, answered, lateness_max_ns from seconds order by lateness_max_ns desc limit 20",
                 late_rows.map(|of| of.ts_ns),
             ),
-            crate::rule::rows_of(
-                "metrics",
-                "select name, value, unit from metrics where name like 'client.%'",
-                1,
-            ),
+            rows_of("metrics", "select name, value, unit from metrics where name like 'client.%'", 1),
         ],
     })
 }

@@ -1,8 +1,7 @@
 //! `load-not-steady`: the latency changed for good within the run.
 
-use super::{LATENCY, explains, view};
 use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold};
+use crate::rule::{Found, LATENCY, Rule, Threshold, explains, view};
 use base::number::{count, real};
 use report::unit::{duration, show};
 use report::{EvidenceRows, Severity};

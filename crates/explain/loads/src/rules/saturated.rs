@@ -1,9 +1,8 @@
 //! `load-saturated`: more is asked than the service can answer, and what waits grows.
 
-use super::{RATES, explains, view};
 use crate::facts::Facts;
 use crate::intervals::joined;
-use crate::rule::{Found, Rule, Threshold};
+use crate::rule::{Found, RATES, Rule, Threshold, explains, view};
 use report::unit::show;
 use report::{EvidenceRows, Severity};
 

@@ -1,9 +1,8 @@
 //! `load-stalls`: for a time, nothing is answered.
 
-use super::{LATENCY, view};
-use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold};
-use crate::stillness::{LEAST_MS, Stall, TIMES_MEDIAN, period_s};
+use crate::facts::{Facts, Stall};
+use crate::rule::{Found, LATENCY, Rule, Threshold, explains, view};
+use crate::stillness::{LEAST_MS, TIMES_MEDIAN, period_s};
 use base::number::count;
 use report::unit::{duration, show};
 use report::{EvidenceRows, Severity};
@@ -25,10 +24,10 @@ const CRITICAL: f64 = 0.01;
 
 pub(super) static RULE: Rule = Rule {
     id: "load-stalls",
-    about: "the service stands still: for a time it answers nothing while requests stay due, then it catches up",
+    about: "the service stops answering for a time while requests stay due, then it catches up",
     thresholds: &[LENGTH, TIMES],
     silent: "if single requests are slow while others are answered, if no request is quick (`load-saturated`), and if the \
-             generator itself stood still (`load-generator-late`)",
+             generator itself was stopped (`load-generator-late`)",
     why: "Everything waits for one thing: a garbage collection that stops all threads, a lock or a connection that all requests need, \
           a thread pool whose threads are all blocked, a CPU limit that is used up for the rest of its period, or a process that is \
           stopped. Requests that become due meanwhile wait until it ends, so the latency of the whole run is that of the stall: a \
@@ -60,10 +59,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = total_ms / 1e3 / facts.length_s();
     let mut measured = vec![LENGTH.measured(longest)];
     measured.extend(times.map(|times| TIMES.measured(times)));
-    measured.push(crate::rules::explains("stalls", count(stalls.len()), ""));
-    measured.push(crate::rules::explains("share of the run without answers", share, "share"));
-    measured
-        .extend(period_s(&stalls).map(|period| crate::rules::explains("time between stalls", period, "s")));
+    measured.push(explains("stalls", count(stalls.len()), ""));
+    measured.push(explains("share of the run without answers", share, "share"));
+    measured.extend(period_s(&stalls).map(|period| explains("time between stalls", period, "s")));
     Some(Found {
         title: title(facts, &stalls, longest),
         severity: if share >= CRITICAL { Severity::Critical } else { Severity::Warning },
@@ -77,12 +75,15 @@ fn title(facts: &Facts<'_>, stalls: &[Stall], longest: f64) -> String {
     let about = show_round(longest);
     let period = period_s(stalls);
     let stands = match (stalls, period) {
-        ([one], _) if far(one) => format!("stands still for up to {about} again and again"),
+        ([one], _) if far(one) => format!("stops answering for up to {about} again and again"),
         ([one], _) => {
-            format!("stands still for about {about} at {}", duration(base::number::real(one.from_ns) / 1e6))
+            format!(
+                "stops answering for about {about} at {}",
+                duration(base::number::real(one.from_ns) / 1e6)
+            )
         }
-        (_, Some(period)) => format!("stands still for about {about} every {}", show_round(period * 1e3)),
-        (several, None) => format!("stands still {} times, for up to {about}", several.len()),
+        (_, Some(period)) => format!("stops answering for about {about} every {}", show_round(period * 1e3)),
+        (several, None) => format!("stops answering {} times, for up to {about}", several.len()),
     };
     let rate = match facts.is_rate_kept() {
         Some(true) => "; the rate was kept",

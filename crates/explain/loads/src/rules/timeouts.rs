@@ -1,8 +1,7 @@
 //! `load-timeouts`: requests end at one time, which is a setting.
 
-use super::{LATENCY, explains, view};
 use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold, rows_of};
+use crate::rule::{Found, LATENCY, Rule, Threshold, explains, rows_of, view};
 use base::number::real_u64;
 use report::unit::{duration, show};
 use report::{EvidenceRows, Severity};
@@ -23,7 +22,7 @@ const APART: Threshold = Threshold {
     name: "that time, by the median",
     value: 20.0,
     unit: "",
-    source: "ours: a second way of answering, such as a cache that misses, takes a few times the median",
+    source: "ours: a slower way of answering, such as a cache that misses, takes a few times the median",
 };
 /// The fewest responses that can be a heap.
 const FEWEST: f64 = 10.0;
@@ -35,7 +34,7 @@ pub(super) static RULE: Rule = Rule {
     id: "load-timeouts",
     about: "requests take as long as a time-out: the generator's, or one within the service, which shows as responses of one length",
     thresholds: &[SHARE, HEAP, APART],
-    silent: "if slow responses have all lengths, and if the service stands still or is saturated, which makes lengths of its own",
+    silent: "if slow responses have all lengths, and if the service stops answering or is saturated, which makes lengths of its own",
     why: "Time-outs are settings, so whatever ends at one takes the same time: 5 s of a DNS resolver, 15 s and 30 s of database \
           drivers, 100 s of HttpClient. The request waited for something that did not come, and then the setting ended it. In the percentiles a \
           time-out counts with the time waited: the service would have taken at least that.",

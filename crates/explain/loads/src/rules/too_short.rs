@@ -1,8 +1,7 @@
 //! `load-too-short`: too few requests for the percentile that people ask for.
 
-use super::{LATENCY, explains, view};
 use crate::facts::Facts;
-use crate::rule::{Found, Rule, Threshold, rows_of};
+use crate::rule::{Found, LATENCY, Rule, Threshold, explains, rows_of, view};
 use model::{LEAST_ABOVE, carries};
 use report::Severity;
 use report::unit::short;
