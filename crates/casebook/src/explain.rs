@@ -25,6 +25,7 @@ Examples:
   casebook explain slow --format json | jq '.verdict, .findings[0]'
   casebook explain slow --format markdown | gh issue create --title 'Orders is slow' --body-file -
   casebook explain Parse-report-full.json    # benchmark results
+  casebook explain latency.hlog              # a load run, or its latency log
 
 In a script, this exits with 1 unless the verdict is healthy:
   casebook explain slow --fail-on warning,unexplained,cannot-judge";
@@ -33,14 +34,14 @@ In a script, this exits with 1 unless the verdict is healthy:
 ///
 /// The finding that explains the most harm comes first, causes before their symptoms. Each says what was measured, where,
 /// how it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides. For benchmark
-/// results there are no rules, so it prints their figures.
+/// results there are no rules, so it prints their figures. Load runs have rules of their own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[command(
     override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules\n       casebook explain --rule <IDS>"
 )]
 pub(crate) struct Args {
-    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    /// A recording's or load run's folder, a .nettrace file (compressed or not), a latency log (.hlog), or benchmark results (*-report-full.json)
     #[arg(required_unless_present_any = ["rules", "rule"], add = candidates::recordings())]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -68,8 +69,9 @@ pub(crate) struct Args {
 }
 
 fn rule_ids() -> PossibleValuesParser {
-    let values = findings::RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.about));
-    PossibleValuesParser::new(values)
+    let of_traces = findings::RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.about));
+    let of_loads = loads::RULES.iter().map(|rule| PossibleValue::new(rule.id).help(rule.about));
+    PossibleValuesParser::new(of_traces.chain(of_loads))
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -130,11 +132,14 @@ fn print_guide(markdown: &str) -> std::io::Result<()> {
 
 pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     if args.rules {
-        print_guide(&findings::markdown())?;
+        print_guide(&(findings::markdown() + &loads::markdown()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let asked = findings::RULES.iter().filter(|rule| args.rule.iter().any(|id| id == rule.id));
-    let sections: Vec<String> = asked.map(|rule| findings::rule_as_markdown(rule)).collect();
+    let is_asked = |id: &str| args.rule.iter().any(|of| of == id);
+    let of_traces = findings::RULES.iter().filter(|rule| is_asked(rule.id));
+    let of_loads = loads::RULES.iter().filter(|rule| is_asked(rule.id));
+    let mut sections: Vec<String> = of_traces.map(|rule| findings::rule_as_markdown(rule)).collect();
+    sections.extend(of_loads.map(|rule| loads::rule_as_markdown(rule)));
     if !sections.is_empty() {
         print_guide(&sections.join("\n"))?;
         return Ok(ExitCode::SUCCESS);
@@ -147,7 +152,7 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let (explanation, topics) = explained(&evidence, &ids, &my)?;
     ensure!(
         args.fail_on.is_empty() || explanation.verdict.is_some(),
-        "{} is a {}, and there are no rules for those: --fail-on is for traces (.nettrace)",
+        "{} is a {}, and there are no rules for those: --fail-on is for traces (.nettrace) and load runs",
         evidence.exhibit().file,
         evidence.kind().title()
     );
@@ -198,6 +203,7 @@ fn explained(evidence: &Evidence, ids: &[Id], my: &MyCode) -> Result<(Explanatio
         Evidence::Bench(bench) => {
             Ok((benchmarks::explanation(bench, &benchmarks::distributions(bench)), Vec::new()))
         }
+        Evidence::Load(load) => Ok((loads::explanation(load), Vec::new())),
     }
 }
 

@@ -42,7 +42,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    /// A recording's or load run's folder, a .nettrace file (compressed or not), a latency log (.hlog), or benchmark results (*-report-full.json)
     #[arg(add = candidates::recordings())]
     file: PathBuf,
     /// The format

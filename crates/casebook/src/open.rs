@@ -31,7 +31,7 @@ To send the pages to someone, write them into one file:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
+    /// A recording's or load run's folder, a .nettrace file (compressed or not), a latency log (.hlog), or benchmark results (*-report-full.json)
     #[arg(add = candidates::recordings())]
     file: PathBuf,
     /// An earlier recording to compare with

@@ -118,6 +118,7 @@ impl Exported<'_> {
             let parts = match self.kind {
                 Kind::Trace => "the verdict, findings, time line, flame graphs",
                 Kind::Bench => "figures, charts",
+                Kind::Load => "the verdict, findings, time line, charts",
             };
             return vec![words(parts), words("the first rows of each table")];
         }
@@ -136,6 +137,7 @@ impl Exported<'_> {
         match self.kind {
             Kind::Trace => "SQL, search patterns, time ranges",
             Kind::Bench => "SQL",
+            Kind::Load => "SQL, time ranges",
         }
     }
 }

@@ -6,10 +6,10 @@
 use crate::error::Error;
 use crate::feed::Format;
 use crate::head::Head;
-use crate::{bench, foreign, trace};
+use crate::{bench, foreign, load, trace};
 
 /// Every format.
-pub(crate) static FORMATS: &[&Format] = &[&trace::FORMAT, &bench::FORMAT];
+pub(crate) static FORMATS: &[&Format] = &[&trace::FORMAT, &bench::FORMAT, &load::RUN, &load::HLOG];
 
 /// The format of a file that begins so, or why it cannot be read.
 pub(crate) fn of(head: Head, name: &str) -> Result<&'static Format, Error> {

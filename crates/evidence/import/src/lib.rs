@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!  file, folder ─▶ folder, head (first bytes) ─▶ formats ─┬─▶ trace ─▶ Evidence::Trace
-//!                                          │              └─▶ bench ─▶ Evidence::Bench
+//!                                          │              ├─▶ bench ─▶ Evidence::Bench
+//!                                          │              └─▶ load ──▶ Evidence::Load
 //!                                          └─▶ foreign: files of other tools, refused by name
 //! ```
 //!
@@ -19,6 +20,7 @@ mod folder;
 mod foreign;
 mod formats;
 mod head;
+mod load;
 mod names;
 mod options;
 mod surroundings;

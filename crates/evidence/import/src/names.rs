@@ -22,8 +22,20 @@ pub(crate) static BENCH: Names = Names {
     endings: &["-report-full.json", ".full.json"],
 };
 
+pub(crate) static LOAD_RUN: Names = Names {
+    title: "a load run (run.json of casebook load)",
+    plural: "accounts of load runs",
+    endings: &["run.json"],
+};
+
+pub(crate) static LOAD_HLOG: Names = Names {
+    title: "latencies (.hlog, HdrHistogram's interval log)",
+    plural: "latency logs",
+    endings: &[".hlog", ".hlog.gz", ".hlog.zst"],
+};
+
 /// The names of every format, in the order of `formats::FORMATS`.
-pub(crate) static ALL: [&Names; 2] = [&TRACE, &BENCH];
+pub(crate) static ALL: [&Names; 4] = [&TRACE, &BENCH, &LOAD_RUN, &LOAD_HLOG];
 
 /// What can be read, for messages.
 pub(crate) fn expected() -> String {

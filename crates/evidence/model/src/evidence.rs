@@ -6,6 +6,7 @@
 use crate::bench::Bench;
 use crate::exhibit::{Exhibit, Lost};
 use crate::kind::Tables;
+use crate::load::Load;
 use crate::tables::TableSpec;
 use crate::trace::Trace;
 use std::sync::Arc;
@@ -81,6 +82,8 @@ kinds! {
     Trace "nettrace" "trace",
     /// Results of benchmarks.
     Bench "bench" "benchmark file",
+    /// A load run: what a service did under load.
+    Load "load" "load run",
 }
 
 impl Evidence {

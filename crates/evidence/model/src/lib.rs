@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!  Evidence ─┬─ Trace   events, samples, stacks, gc, requests …
-//!            └─ Bench   benchmarks, measurements                    each with: exhibit, lost, strings, metrics
+//!            ├─ Bench   benchmarks, measurements                    each with: exhibit, lost, strings, metrics
+//!            └─ Load    latency, seconds, histogram, requests …
 //! ```
 //!
 //! A missing value is [`NO_INT`], `None` in a column of ids, not-a-number or [`Sym::NONE`]: a column needs no second one
@@ -19,6 +20,7 @@ mod exhibit;
 mod ids;
 mod index;
 mod kind;
+mod load;
 #[cfg(any(test, feature = "made"))]
 mod made;
 mod metrics;
@@ -36,6 +38,7 @@ pub use ids::{
 };
 pub use index::{Range, sorted_range};
 pub use kind::Tables;
+pub use load::*;
 pub use metrics::{MetricRow, Metrics};
 pub use strings::{Strings, Sym};
 pub use tables::{ColumnSpec, Table, TableRows, TableSpec, Type};

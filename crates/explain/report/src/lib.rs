@@ -20,6 +20,7 @@ mod figure;
 mod finding;
 mod heading;
 mod loss;
+mod picture;
 pub mod unit;
 
 pub use change::{
@@ -35,3 +36,4 @@ pub use finding::{
 };
 pub use heading::Heading;
 pub use loss::damage_sentences;
+pub use picture::{Curve, HeatCell, HeatMap};

@@ -24,7 +24,7 @@ const OWN: [&str; 5] = ["user-0", "user-1", "user-2", "user-3", "user-4"];
 const PACKAGES: [&str; 4] = ["library-0", "library-1", "library-2", "library-3"];
 
 /// The lanes with one meaning, whatever their layer.
-const LANES: [(&str, &str); 11] = [
+const LANES: [(&str, &str); 12] = [
     ("cores", "c-running"),
     ("locks", "c-lock"),
     ("lock-waits", "c-lock"),
@@ -36,10 +36,11 @@ const LANES: [(&str, &str); 11] = [
     ("in-flight", "c-requests"),
     ("exceptions", "c-error"),
     ("jit", "c-jit"),
+    ("lateness", "c-host"),
 ];
 
 /// The layers of lanes. They mean the same in every lane.
-const LAYERS: [(&str, &str); 24] = [
+const LAYERS: [(&str, &str); 30] = [
     ("your code", "c-running"),
     ("other code", "c-running-other"),
     ("idle", "c-idle"),
@@ -57,6 +58,12 @@ const LAYERS: [(&str, &str); 24] = [
     ("p50", "c-requests"),
     ("p99", "c-requests-slow"),
     ("p99 of the slowest route", "c-requests-slow"),
+    ("from the send", "c-requests"),
+    ("from the schedule", "c-requests-slow"),
+    ("answered", "c-requests"),
+    ("asked", "c-requests-slow"),
+    ("errors", "c-error"),
+    ("time-outs", "c-notice"),
     ("Critical", "c-fatal"),
     ("Error", "c-error"),
     ("Warning", "c-notice"),
@@ -77,7 +84,7 @@ pub(crate) const PAUSES: [(&str, &str, &str); 6] = [
 ];
 
 /// The parts of an explanation and the tabs of a page, by the last word of their address.
-const SUBJECTS: [(&str, &str); 17] = [
+const SUBJECTS: [(&str, &str); 22] = [
     ("requests", "c-requests"),
     ("cpu", "c-running"),
     ("stacks", "c-running"),
@@ -95,6 +102,11 @@ const SUBJECTS: [(&str, &str); 17] = [
     ("spans", "c-calls"),
     ("logs", "c-information"),
     ("host", "c-host"),
+    ("answers", "c-requests"),
+    ("rates", "c-requests"),
+    ("latency", "c-requests-slow"),
+    ("failures", "c-error"),
+    ("generator", "c-host"),
 ];
 
 fn found(list: &[(&str, &'static str)], wanted: &str) -> Option<&'static str> {

@@ -1,9 +1,11 @@
-//! Pictures as SVG inside HTML, without script: flame graphs, lanes over time, distributions, sparklines, bars.
+//! Pictures as SVG inside HTML, without script: flame graphs, lanes over time, distributions, heat maps,
+//! percentiles, sparklines, bars.
 //!
 //! ```text
 //! stacks::TreeView ─► flame ─┐
 //! timeline::Lane ─► lanes ───┤
-//! report::Distribution ──────┼─► markup (String) ─► a page
+//! report::Distribution, ─────┼─► markup (String) ─► a page
+//!   HeatMap, Curve           │
 //! values ─► sparkline, bar ──┘        classes ─► style: colours for light and dark, charts.css
 //! ```
 //!
@@ -12,18 +14,23 @@
 //! `colours.rs` maps meanings to colours, for all pages.
 
 mod colours;
+mod curves;
 mod distribution;
 mod escape;
 mod flame;
+mod heat;
 mod lanes;
 mod number;
+mod plane;
 mod small;
 #[cfg(test)]
 mod testing;
 
 pub use colours::{of_subject, style, tone};
+pub use curves::percentiles;
 pub use distribution::distribution;
 pub use escape::escape;
 pub use flame::{Flame, FlameOptions, flame};
+pub use heat::heat_map;
 pub use lanes::{LaneOptions, LaneSide, lane_pairs, lanes};
 pub use small::{bar, sparkline};

@@ -18,6 +18,7 @@ mod assets;
 mod bench;
 mod frame;
 mod kind;
+mod load;
 mod pages;
 mod paths;
 mod reply;

@@ -2,6 +2,7 @@
 
 use crate::bench::BenchPages;
 use crate::kind::Site;
+use crate::load::LoadPages;
 use crate::reply::Reply;
 use crate::site::AnySite;
 use crate::trace::TracePages;
@@ -99,7 +100,8 @@ fn site_of(here: Evidence, earlier: Option<Evidence>, mine: &MyCode) -> Result<B
             let earlier = earlier.and_then(Evidence::into_trace);
             Ok(Box::new(Site::new(TracePages::new(here, earlier, mine))))
         }
-        Evidence::Bench(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
+        Evidence::Bench(_) | Evidence::Load(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
         Evidence::Bench(here) => Ok(Box::new(Site::new(BenchPages::new(here)))),
+        Evidence::Load(here) => Ok(Box::new(Site::new(LoadPages::new(here)))),
     }
 }

@@ -21,6 +21,7 @@ pub mod flame;
 pub mod lanes;
 mod legend;
 mod links;
+pub mod loads;
 pub mod methods;
 mod params;
 pub mod parts;

@@ -1,0 +1,145 @@
+//! Load runs explained: figures, findings by rules, a verdict, and what pictures show.
+//!
+//! ```text
+//! seconds ────┐             ┌─► rules (thresholds, mechanism, advice) ─► findings ─► verdict
+//! histogram ──┼─► facts ────┤
+//! metrics ────┘  stillness  ├─► figures
+//!                           └─► pictures, lanes over time
+//! ```
+//!
+//! Latency counts from the schedule if there was one, else from the send. A time when the generator itself was late is never
+//! held against the service. Nothing here prints.
+
+mod catalogue;
+mod facts;
+mod figures;
+mod heading;
+mod intervals;
+mod lanes;
+mod pictures;
+mod rule;
+mod rules;
+mod stillness;
+#[cfg(test)]
+mod testing;
+mod verdict;
+
+pub use catalogue::{markdown, rule_as_markdown};
+pub use heading::heading;
+pub use lanes::{lanes, whole};
+pub use pictures::{Course, Pictures, pictures};
+pub use rule::{Rule, Threshold};
+pub use rules::RULES;
+
+use facts::Facts;
+use model::Load;
+use report::{Explanation, Finding, NotChecked, Report, Severity};
+
+/// Explains a load run.
+pub fn explanation(load: &Load) -> Explanation {
+    let mut facts = Facts::new(load);
+    facts.stalls = stillness::stalls(&facts);
+    let report = report_of(&facts);
+    let verdict = verdict::verdict(&report, &facts);
+    Explanation { heading: heading(load), verdict: Some(verdict), report, parts: figures::parts(&facts) }
+}
+
+/// What the rules say, the worst first.
+fn report_of(facts: &Facts<'_>) -> Report {
+    let mut report = Report::default();
+    for rule in RULES {
+        if let Err(needs) = (rule.needs)(facts) {
+            report.not_checked.push(NotChecked { id: rule.id, needs: needs.to_owned() });
+            continue;
+        }
+        report.checked.push(rule.id);
+        report.findings.extend((rule.check)(facts).map(|found| rule.finding(found)));
+    }
+    let causes: Vec<&'static str> =
+        report.findings.iter().filter(|of| of.severity > Severity::Note).map(|of| of.id).collect();
+    for finding in &mut report.findings {
+        finding.follows = cause_of(finding.id, &causes);
+    }
+    // Causes come before what they cause; the sort keeps the order of the rules.
+    report.findings.sort_by_key(|of: &Finding| (std::cmp::Reverse(of.severity), of.follows.is_some()));
+    report
+}
+
+/// Which of the found rules causes another one.
+fn cause_of(id: &str, found: &[&'static str]) -> Option<&'static str> {
+    let of = |causes: &[&'static str]| causes.iter().copied().find(|cause| found.contains(cause));
+    match id {
+        "load-timeouts" => of(&["load-stalls", "load-saturated"]),
+        "load-not-steady" => of(&["load-saturated", "load-stalls", "load-generator-late"]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Run;
+    use super::*;
+    use report::State;
+
+    fn found(run: &Run) -> Vec<&'static str> {
+        let explanation = explanation(&run.load());
+        let above = explanation.report.findings.iter().filter(|of| of.severity > Severity::Note);
+        above.map(|of| of.id).collect()
+    }
+
+    #[test]
+    fn a_quick_service_is_healthy_and_every_rule_could_run() {
+        let explanation = explanation(&Run::steady(30).load());
+        let verdict = explanation.verdict.unwrap();
+        assert_eq!((verdict.state, verdict.could_not_run), (State::Healthy, 0), "{}", verdict.text);
+        assert_eq!(explanation.report.findings, []);
+        assert!(verdict.text.contains("200 requests/s") && verdict.text.contains("p99"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn a_service_that_stops_answering_is_reported_with_its_period() {
+        let run = Run::steady(30).stalled(&[2, 7, 12, 17, 22, 27]);
+        assert_eq!(found(&run), ["load-stalls"]);
+        let text = explanation(&run.load()).verdict.unwrap().text;
+        assert_eq!(
+            text,
+            "p99 is 950 ms because the service stops answering for about 1 s every 5 s; the rate was kept."
+        );
+    }
+
+    #[test]
+    fn a_generator_that_is_stopped_is_not_held_against_the_service() {
+        let run = Run::steady(30).stalled(&[12]).late(&[12], 990);
+        assert_eq!(found(&run), ["load-generator-late"]);
+    }
+
+    #[test]
+    fn a_service_that_cannot_keep_up_is_saturated_and_not_still() {
+        assert_eq!(found(&Run::saturated(30)), ["load-saturated"]);
+    }
+
+    #[test]
+    fn errors_and_time_outs_are_told_by_kind() {
+        let run = Run::steady(30)
+            .metric("errors.refused", 120.0)
+            .metric("errors", 120.0)
+            .metric("responses", 5880.0);
+        assert_eq!(found(&run), ["load-errors"]);
+        let run =
+            Run::steady(30).metric("timeouts", 60.0).metric("timeout_ms", 500.0).metric("responses", 5940.0);
+        assert_eq!(found(&run), ["load-timeouts"]);
+    }
+
+    #[test]
+    fn too_few_requests_for_a_percentile_are_no_all_clear() {
+        let verdict = explanation(&Run::steady(2).load()).verdict.unwrap();
+        assert_eq!(verdict.state, State::CannotJudge, "{}", verdict.text);
+    }
+
+    #[test]
+    fn nothing_at_all_is_no_all_clear_and_no_panic() {
+        let explanation = explanation(&Load::default());
+        assert_eq!(explanation.verdict.map(|of| of.state), Some(State::CannotJudge));
+        assert_eq!(explanation.report.checked, [""; 0]);
+    }
+}

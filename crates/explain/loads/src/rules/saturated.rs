@@ -1,0 +1,103 @@
+//! `load-saturated`: more is asked than the service can answer, and what waits grows.
+
+use crate::facts::Facts;
+use crate::intervals::joined;
+use crate::rule::{Found, RATES, Rule, Threshold, explains, view};
+use report::unit::show;
+use report::{EvidenceRows, Severity};
+
+const ANSWERED: Threshold = Threshold {
+    name: "answered of what was asked (no more than)",
+    value: 0.95,
+    unit: "share",
+    source: "ours: a run of 30 s that ends within a stall of 1 s still answers 96 %",
+};
+const GROWTH: Threshold = Threshold {
+    name: "latency in the last quarter, by that in the first",
+    value: 1.5,
+    unit: "",
+    source: "queueing: at a constant overload, what waits grows in proportion to time, so the last quarter has seven times the first",
+};
+/// Quarters of the run.
+const QUARTERS: usize = 4;
+
+pub(super) static RULE: Rule = Rule {
+    id: "load-saturated",
+    about: "fewer requests are answered than are asked for, all through the run, and the latency from the schedule grows",
+    thresholds: &[ANSWERED, GROWTH],
+    silent: "if the latency does not grow, so that requests fail instead (`load-errors`), and if the generator could not send \
+             them (`load-generator-late`)",
+    why: "The service has a capacity: at a higher rate, requests queue, and each waits for all before it. The latency then says how \
+          long the run was, not how quick the service is; only the rate that was answered is a property of the service.",
+    tries: &[
+        "Take the answered rate as the capacity, and measure latency at 70 % of it",
+        "Record the service at this load (`casebook record`): CPU, locks, the thread pool or a connection pool is the limit",
+        "Find the capacity with a schedule whose rate rises in steps: it ends where answered stays behind asked",
+    ],
+    verify: "At a rate below the capacity, the answered rate is the asked one and the latency is the same in all quarters of the run.",
+    view: view("the rates", "rate", RATES),
+    needs: |facts| match (facts.metric("rate.asked"), facts.metric("rate.answered")) {
+        (Some(_), Some(_)) => Ok(()),
+        _ => Err("a run with a schedule, and its run.json: the rates that were asked and answered"),
+    },
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let (asked, answered) = (facts.metric("rate.asked")?, facts.metric("rate.answered")?);
+    // What failed was dealt with, and what the generator could not send says nothing of the service.
+    let failed =
+        (facts.metric("errors").unwrap_or(0.0) + facts.metric("timeouts").unwrap_or(0.0)) / facts.length_s();
+    let failed = if failed.is_finite() { failed } else { 0.0 };
+    let share = answered / asked;
+    let is_limited = facts.metric("client.limited").is_some_and(|limited| limited > 0.0);
+    if !(share <= ANSWERED.value && (answered + failed) / asked <= 1.0 && asked > 0.0) || is_limited {
+        return None;
+    }
+    let medians: Vec<f64> = quarters(facts)?;
+    let (first, last) = (medians.first()?, medians.last()?);
+    let growth = last / first.max(f64::MIN_POSITIVE);
+    if growth < GROWTH.value || !medians.is_sorted() {
+        return None;
+    }
+    let waits = show(*last, "ms");
+    Some(Found {
+        title: format!(
+            "The service is saturated at {}: {} were asked for, and requests wait longer and longer, {waits} at the end",
+            show(answered, "requests/s"),
+            show(asked, "requests/s")
+        ),
+        severity: Severity::Critical,
+        score: (1.0 - share).clamp(0.5, 1.0),
+        measured: vec![
+            ANSWERED.measured(share),
+            GROWTH.measured(growth.min(1e6)),
+            explains("asked", asked, "1/s"),
+            explains("answered", answered, "1/s"),
+        ],
+        evidence: vec![EvidenceRows::of(
+            "seconds",
+            "select ts_ns, asked, sent, answered, errors, timeouts from seconds order by ts_ns",
+            facts.seconds.iter().map(|of| of.ts_ns),
+        )],
+    })
+}
+
+/// The median latency of each quarter; without a log, how many requests wait at its end.
+fn quarters(facts: &Facts<'_>) -> Option<Vec<f64>> {
+    if facts.intervals.len() >= QUARTERS {
+        return joined(&facts.intervals, QUARTERS).iter().map(|of| of.quantile(0.5)).collect();
+    }
+    if facts.seconds.len() < QUARTERS {
+        return None;
+    }
+    let each = facts.seconds.len().div_ceil(QUARTERS);
+    let mut waiting = 0.0;
+    let of_quarter = facts.seconds.chunks(each).map(|rows| {
+        for row in rows {
+            waiting += row.asked? - row.answered? - row.failed;
+        }
+        Some(waiting)
+    });
+    of_quarter.collect()
+}
