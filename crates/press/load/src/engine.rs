@@ -555,7 +555,7 @@ impl<'a, L: Listener> Worker<'a, L> {
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
             self.interval.unsent(due_ns, now_ns);
         }
-        // A run ends a little after a second begins: a second in which nothing happened is not a part of it.
+        // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {
             self.listener.finished(std::mem::take(&mut self.interval));
         }
