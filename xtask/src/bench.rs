@@ -6,6 +6,7 @@
 mod decode;
 mod explain;
 mod figures;
+mod load;
 mod long_trace;
 mod page;
 mod portable;
@@ -30,6 +31,8 @@ pub(crate) enum Name {
     Query,
     /// The pages of a million samples in a browser, beside speedscope; how long for a picture, a zoom, a filter
     Page,
+    /// The load generator, beside wrk (needs the distribution's package `wrk`)
+    Load,
     /// What a recording costs its subject and the recorder, beside packing, copying and dotnet-trace
     Record,
 }
@@ -71,6 +74,9 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     }
     if wanted(Name::Page) {
         page::page(workspace)?;
+    }
+    if wanted(Name::Load) {
+        load::load(workspace)?;
     }
     if wanted(Name::Record) {
         record::record(workspace, &args.record)?;

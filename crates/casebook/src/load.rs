@@ -5,9 +5,10 @@ use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
 use anyhow::{Context, bail};
-use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Target, Verdict, Watcher};
+use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Target, Trust, Verdict, Watcher};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -41,15 +42,18 @@ pub(crate) struct Args {
     /// The seed of random times
     #[arg(long, default_value_t = 1, requires = "poisson")]
     seed: u64,
+    /// Send at the times in a file: a number of seconds since the beginning in each line, in ascending order
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "users"])]
+    arrivals: Option<PathBuf>,
     /// A closed loop: so many users, who each wait for the answer before they ask again
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
     users: Option<u32>,
     /// How long a user waits between an answer and the next request
     #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "users")]
     think: Option<Duration>,
-    /// How long requests are sent
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
-    duration: Duration,
+    /// How long requests are sent [default: 10s, or until the last of --arrivals]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
     /// How long requests are sent before anything is measured
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     warmup: Option<Duration>,
@@ -77,6 +81,12 @@ pub(crate) struct Args {
     /// Open a new connection for each request
     #[arg(long)]
     no_keepalive: bool,
+    /// With https: accept certificates that are signed by one in this file (PEM), instead of those that the system trusts
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    cacert: Option<PathBuf>,
+    /// With https: accept any certificate
+    #[arg(long)]
+    insecure: bool,
     /// A host that is not this machine, on which you may put load. May be given several times
     #[arg(long, value_name = "HOST")]
     yes_this_host: Vec<String>,
@@ -93,6 +103,12 @@ pub(crate) struct Args {
     format: Format,
 }
 
+/// Files that are open besides connections.
+const OTHER_FILES: u64 = 64;
+/// How long requests are sent unless the user says otherwise.
+const DURATION: Duration = Duration::from_secs(10);
+/// The last time at which a request may be due.
+const LAST_ARRIVAL: Duration = Duration::from_hours(1_000);
 /// What stands for a header or a body in a kept run.
 const HIDDEN: &str = "…";
 /// The most connections of a run.
@@ -149,6 +165,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
     let (objectives, output) = (args.objectives.clone(), args.output.clone());
     let plan = plan(args)?;
+    more_files(plan.connections);
     let interrupt = Interrupt::catch()?;
     // What was measured until then is reported.
     interrupt.keeps();
@@ -193,6 +210,47 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// The times in a file, in nanoseconds.
+fn arrivals(file: &Path) -> anyhow::Result<Vec<u64>> {
+    let said = || file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", said()))?;
+    let mut times: Vec<u64> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let at = Duration::try_from_secs_f64(line.trim().parse().unwrap_or(f64::NAN)).ok();
+        let at = at.filter(|at| *at <= LAST_ARRIVAL).map(duration::nanos);
+        let in_order = at.filter(|at| times.last().is_none_or(|last| last <= at));
+        let Some(at) = in_order else {
+            bail!(
+                "{}, line {}: `{line}` is not a number of seconds since the beginning, in ascending order and at most {} h",
+                said(),
+                number + 1,
+                LAST_ARRIVAL.as_secs() / 3600
+            );
+        };
+        times.push(at);
+    }
+    if times.is_empty() {
+        bail!("{} has no times", said())
+    }
+    Ok(times)
+}
+
+/// Raises the limit of open files as far as this user may, if that many connections need it. If it is not enough, connections that
+/// cannot be opened are counted.
+fn more_files(connections: u32) {
+    let wanted = u64::from(connections).saturating_add(OTHER_FILES);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let files = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..limit });
+        if raised.is_err() || files < wanted {
+            terminal::say(&format!(
+                "this user may open {files} files, which is too few for {connections} connections: raise the limit (ulimit -n)"
+            ));
+        }
+    }
+}
+
 /// The command line, without headers and bodies: they may hold secrets, and a kept run is shown to others.
 fn command(words: impl Iterator<Item = OsString>) -> String {
     let is_secret = |word: &str| ["-H", "--header", "--data"].contains(&word);
@@ -214,9 +272,6 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
 fn plan(args: Args) -> anyhow::Result<Plan> {
     let target = Target::parse(&args.url)?;
     target.check(&args.yes_this_host)?;
-    if target.is_tls {
-        bail!("https is not supported yet");
-    }
     let body = match (args.data, args.data_file) {
         (Some(text), _) => text.into_bytes(),
         (None, Some(file)) => {
@@ -228,7 +283,13 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
         bail!("`{method}` is not a method: expected GET, POST or another word");
     }
+    let arrivals = args.arrivals.as_deref().map(arrivals).transpose()?;
+    let last = arrivals.as_ref().and_then(|times| times.last()).map(|last| Duration::from_nanos(last + 1));
+    let duration = args.duration.or(last).unwrap_or(DURATION);
     let drive = match (args.rate, args.users) {
+        _ if arrivals.is_some() => {
+            Drive::Schedule(Schedule::Replay { times_ns: arrivals.unwrap_or_default() })
+        }
         (Some(Rate::Constant(rate)), _) if args.poisson => {
             Drive::Schedule(Schedule::Poisson { rate, seed: args.seed })
         }
@@ -245,11 +306,16 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
         headers: args.headers,
         body,
         drive,
-        duration: args.duration,
+        duration,
         connections: args.users.unwrap_or(args.connections),
         threads: usize::from(args.threads),
         timeout: args.timeout,
         keeps_alive: !args.no_keepalive,
+        trust: match (args.insecure, args.cacert) {
+            (true, _) => Trust::Anyone,
+            (false, Some(file)) => Trust::File(file),
+            (false, None) => Trust::System,
+        },
     })
 }
 
@@ -307,6 +373,20 @@ mod tests {
         ];
         let shown = command(words.into_iter().map(OsString::from));
         assert_eq!(shown, "casebook load http://a/ -H … --rate 5 --header=… -H… --data …");
+    }
+
+    #[test]
+    fn arrivals_are_seconds_in_ascending_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("times");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            arrivals(&file)
+        };
+        assert_eq!(read("0\n0.5\n0.5\n 2e0\n").unwrap(), [0, 500_000_000, 500_000_000, 2_000_000_000]);
+        for text in ["", "1\n0.5\n", "one\n", "-1\n", "nan\n", "1e300\n", "0\n\n1\n"] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Database {
                     alias
                 }
             };
-            create(&connection, &schema, source)?;
+            create(&connection, &schema, &format!("casebook_{schema}"), source)?;
             catalogues.push((schema, catalogue));
         }
         if several {
@@ -124,10 +124,16 @@ impl Database {
             }
         }
         let connection = connect()?;
-        let specs = distinct(&catalogues);
+        let (ambiguous, specs): (Vec<_>, Vec<_>) =
+            distinct(&catalogues).into_iter().partition(|spec| is_ambiguous(spec, &catalogues));
         let parts = Parts::files(files).map_err(Error::FileTwice)?;
         let source = TableSource { parts, specs, push_down, refusal: None };
-        create(&connection, "main", source)?;
+        create(&connection, "main", "casebook_main", source)?;
+        // No row is ever asked of them.
+        let parts = Parts::One(Kind::Trace.empty().tables());
+        let refusal = Some(AMBIGUOUS.to_owned());
+        let source = TableSource { parts, specs: ambiguous, push_down, refusal };
+        create(&connection, "main", "casebook_ambiguous", source)?;
         Self::guarded(connection, catalogues)
     }
 
@@ -375,6 +381,17 @@ fn distinct(catalogues: &[(String, &'static [TableSpec])]) -> Vec<&'static Table
     specs
 }
 
+/// Why a table cannot be read of several files together.
+const AMBIGUOUS: &str = "these files are of different kinds, whose tables of this name have different columns: query the files of each kind \
+                         by themselves, or name each file (a=FILE b=FILE)";
+
+/// Whether a table of the same name has other columns in another kind.
+fn is_ambiguous(spec: &TableSpec, catalogues: &[(String, &'static [TableSpec])]) -> bool {
+    let names = |of: &TableSpec| of.columns.iter().map(|column| column.name).collect::<Vec<_>>();
+    let mut same = catalogues.iter().flat_map(|(_, catalogue)| *catalogue).filter(|of| of.name == spec.name);
+    same.any(|of| names(of) != names(spec))
+}
+
 /// A connection without tables.
 fn connect() -> Result<Connection, Error> {
     if !account::install() {
@@ -449,17 +466,17 @@ fn refuse_plain_names(
     create(
         connection,
         "main",
+        "casebook_main",
         TableSource { parts: Parts::One(tables), specs, push_down: true, refusal: Some(refusal) },
     )
 }
 
-fn create(connection: &Connection, schema: &str, source: TableSource) -> Result<(), Error> {
-    let module = format!("casebook_{schema}");
+fn create(connection: &Connection, schema: &str, module: &str, source: TableSource) -> Result<(), Error> {
     let specs = source.specs.iter();
     let tables: Vec<String> = specs
         .map(|spec| format!("CREATE VIRTUAL TABLE \"{schema}\".\"{}\" USING \"{module}\";", spec.name))
         .collect();
-    register(connection, &module, source).map_err(plain)?;
+    register(connection, module, source).map_err(plain)?;
     connection.execute_batch(&format!("BEGIN; {} COMMIT", tables.concat())).map_err(plain)
 }
 

@@ -16,7 +16,9 @@ use crate::linked::LinkedNumbers;
 use crate::outcome::{Failure, Outcome};
 use crate::pace::Pace;
 use crate::record::{Counts, Ended, Interval};
-use crate::socket::{Moved, Socket};
+use crate::socket::Moved;
+use crate::tls::Client;
+use crate::wire::Wire;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -49,6 +51,8 @@ const ALARM: u64 = u64::MAX;
 pub(crate) struct Work<'a> {
     /// The addresses of the service, in the order in which they are tried.
     pub(crate) addresses: &'a [SocketAddr],
+    /// What encrypts, if anything does.
+    pub(crate) tls: Option<&'a Client>,
     /// A whole request.
     pub(crate) request: &'a [u8],
     pub(crate) is_head: bool,
@@ -109,8 +113,11 @@ struct Pending {
 
 #[derive(Debug)]
 struct Connection {
-    socket: Option<Socket>,
+    wire: Option<Wire>,
+    /// Whether the socket is connected. With TLS, a handshake follows.
     is_connected: bool,
+    /// Whether requests can be sent.
+    is_open: bool,
     /// Whether epoll says when the socket can be written to: while it connects, and while the peer does not take more.
     listens_to_write: bool,
     reader: ResponseReader,
@@ -176,8 +183,9 @@ impl<'a, L: Listener> Worker<'a, L> {
         let clock = Clock::start();
         let alarm = Alarm::new(clock, &epoll, ALARM)?;
         let connection = |_| Connection {
-            socket: None,
+            wire: None,
             is_connected: false,
+            is_open: false,
             listens_to_write: false,
             reader: ResponseReader::new(work.is_head),
             pending: None,
@@ -213,7 +221,7 @@ impl<'a, L: Listener> Worker<'a, L> {
             }
         }
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
-        let is_opening = |of: &Connection| of.socket.is_some() && !of.is_connected;
+        let is_opening = |of: &Connection| of.wire.is_some() && !of.is_open;
         while self.connections.iter().any(is_opening)
             && self.clock.now_ns() < until
             && !self.work.interrupt.load(Ordering::Relaxed)
@@ -233,7 +241,7 @@ impl<'a, L: Listener> Worker<'a, L> {
                 self.close(number);
             }
         }
-        Ok(base::number::wide(self.connections.iter().filter(|of| of.is_connected).count()))
+        Ok(base::number::wide(self.connections.iter().filter(|of| of.is_open).count()))
     }
 
     /// Counts time from now on by the clock that all workers share.
@@ -366,7 +374,7 @@ impl<'a, L: Listener> Worker<'a, L> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         connection.pending = Some(pending);
         connection.reader.reset();
-        let began = if connection.socket.is_some() { Ok(()) } else { self.connect(number) };
+        let began = if connection.wire.is_some() { Ok(()) } else { self.connect(number) };
         if let Err(failure) = began.and_then(|()| self.write(number)) {
             self.fail(number, failure);
         }
@@ -377,27 +385,27 @@ impl<'a, L: Listener> Worker<'a, L> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return Err(Failure::Other) };
         let addresses = self.work.addresses;
         let address = addresses.get(connection.address % addresses.len().max(1)).ok_or(Failure::Resolve)?;
-        let socket = Socket::open(address)?;
+        let wire = Wire::open(address, self.work.tls)?;
         let data = EventData::new_u64(u64::from(number));
-        epoll::add(&self.epoll, &socket, data, EventFlags::OUT).map_err(Failure::of)?;
-        (connection.socket, connection.is_connected, connection.listens_to_write) =
-            (Some(socket), false, true);
+        epoll::add(&self.epoll, &wire, data, EventFlags::OUT).map_err(Failure::of)?;
+        connection.wire = Some(wire);
+        (connection.is_connected, connection.is_open, connection.listens_to_write) = (false, false, true);
         self.interval.counts.connections += 1;
         Ok(())
     }
 
-    /// Writes what is left of a connection's request, if it is connected.
+    /// Writes what is left of a connection's request, if requests can be sent.
     fn write(&mut self, number: u32) -> Result<(), Failure> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return Ok(()) };
-        let (Some(socket), Some(pending)) = (&connection.socket, &mut connection.pending) else {
+        let (Some(wire), Some(pending)) = (&mut connection.wire, &mut connection.pending) else {
             return Ok(());
         };
-        if !connection.is_connected {
+        if !connection.is_open {
             return Ok(());
         }
-        let mut waits = false;
+        let mut waits = !wire.flush()?;
         while let Some(rest) = self.work.request.get(pending.written..).filter(|rest| !rest.is_empty()) {
-            match socket.write(rest)? {
+            match wire.write(rest)? {
                 Moved::Bytes(written) => pending.written += written,
                 Moved::Later | Moved::End => {
                     waits = true;
@@ -405,39 +413,29 @@ impl<'a, L: Listener> Worker<'a, L> {
                 }
             }
         }
+        waits = waits || !wire.flush()?;
         self.listen(number, waits)
     }
 
     /// Asks epoll for what a connection waits for: to read, and to write if the peer does not take more now.
     fn listen(&mut self, number: u32, waits: bool) -> Result<(), Failure> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return Ok(()) };
-        let Some(socket) = &connection.socket else { return Ok(()) };
+        let Some(wire) = &connection.wire else { return Ok(()) };
         if connection.listens_to_write == waits {
             return Ok(());
         }
         connection.listens_to_write = waits;
         let mut flags = EventFlags::IN | EventFlags::RDHUP;
         flags.set(EventFlags::OUT, waits);
-        epoll::modify(&self.epoll, socket, EventData::new_u64(u64::from(number)), flags).map_err(Failure::of)
+        epoll::modify(&self.epoll, wire, EventData::new_u64(u64::from(number)), flags).map_err(Failure::of)
     }
 
     /// Handles what epoll says of a connection. It says it again until all is read, so that no peer can keep us from the others.
     fn handle(&mut self, number: u32, flags: EventFlags) {
-        let Some(connection) = self.connections.get_mut(number as usize) else { return };
-        let Some(socket) = &connection.socket else { return };
-        if !connection.is_connected {
-            if !flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
-                return;
-            }
-            if let Err(failure) = socket.connected() {
-                // The next request tries the next address.
-                connection.address = connection.address.wrapping_add(1);
-                return self.fail(number, failure);
-            }
-            connection.is_connected = true;
-            if connection.pending.is_none() {
-                self.idle.push(number);
-            }
+        match self.open(number, flags) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => return self.fail(number, failure),
         }
         if flags.contains(EventFlags::OUT) {
             let has_request = self.connections.get(number as usize).is_some_and(|of| of.pending.is_some());
@@ -447,21 +445,61 @@ impl<'a, L: Listener> Worker<'a, L> {
             }
         }
         if flags.intersects(EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
-            self.read(number, flags.intersects(EventFlags::RDHUP | EventFlags::HUP));
+            let is_closing = flags.intersects(EventFlags::RDHUP | EventFlags::HUP);
+            self.read(number, is_closing);
+            // What TLS has decrypted already, epoll does not know of.
+            while self.holds_bytes(number) {
+                self.read(number, is_closing);
+            }
         }
+    }
+
+    fn holds_bytes(&mut self, number: u32) -> bool {
+        let connection = self.connections.get_mut(number as usize).filter(|of| of.pending.is_some());
+        connection.and_then(|of| of.wire.as_mut()).is_some_and(Wire::holds_bytes)
+    }
+
+    /// Goes on with opening a connection. Returns whether requests can be sent.
+    fn open(&mut self, number: u32, flags: EventFlags) -> Result<bool, Failure> {
+        let Some(connection) = self.connections.get_mut(number as usize) else { return Ok(false) };
+        let Some(wire) = &mut connection.wire else { return Ok(false) };
+        if connection.is_open {
+            return Ok(true);
+        }
+        if !connection.is_connected {
+            if !flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
+                return Ok(false);
+            }
+            if let Err(failure) = wire.connected() {
+                // The next request tries the next address.
+                connection.address = connection.address.wrapping_add(1);
+                return Err(failure);
+            }
+            connection.is_connected = true;
+        }
+        if !wire.handshake()? {
+            let is_sent = wire.flush()?;
+            self.listen(number, !is_sent)?;
+            return Ok(false);
+        }
+        connection.is_open = true;
+        if connection.pending.is_none() {
+            self.idle.push(number);
+            return self.listen(number, false).map(|()| true);
+        }
+        self.write(number).map(|()| true)
     }
 
     /// Reads a piece. `is_closing` says that the peer sends no more than what is there.
     fn read(&mut self, number: u32, is_closing: bool) {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
-        let Some(socket) = &connection.socket else { return };
-        let moved = socket.read(&mut self.buffer);
+        let Some(wire) = &mut connection.wire else { return };
+        let moved = wire.read(&mut self.buffer);
         let now_ns = self.clock.now_ns();
         let Some(pending) = &mut connection.pending else {
             // A peer that closes an idle connection, or says something unasked: the connection is of no use.
             if moved != Ok(Moved::Later) {
                 self.interval.counts.excess += u64::from(matches!(moved, Ok(Moved::Bytes(_))));
-                self.idle.remove(number);
                 self.close(number);
             }
             return;
@@ -523,11 +561,12 @@ impl<'a, L: Listener> Worker<'a, L> {
         self.pace.ended(now_ns, pause_ns);
     }
 
-    /// Closes a connection that is in neither list of free ones. It may be opened again.
+    /// Closes a connection. It may be opened again.
     fn close(&mut self, number: u32) {
+        self.idle.remove(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         // Closing its only descriptor takes a socket out of the epoll.
-        (connection.socket, connection.is_connected) = (None, false);
+        (connection.wire, connection.is_connected, connection.is_open) = (None, false, false);
         self.closed.push(number);
     }
 

@@ -27,6 +27,8 @@ mod schedule;
 mod slo;
 mod socket;
 mod target;
+mod tls;
+mod wire;
 
 pub use document::document;
 pub use figures::{Figures, Generator, Percentiles, quantile_ms};
@@ -39,3 +41,4 @@ pub use run::{Run, RunError, Second, Watcher, run};
 pub use schedule::{Schedule, Times};
 pub use slo::{Objective, ObjectiveError, Verdict};
 pub use target::{Target, TargetError};
+pub use tls::{TlsError, Trust};

@@ -2,6 +2,7 @@
 
 use crate::schedule::Schedule;
 use crate::target::Target;
+use crate::tls::Trust;
 use std::time::Duration;
 
 /// What drives requests.
@@ -42,6 +43,8 @@ pub struct Plan {
     pub threads: usize,
     /// How long a request may take from when it is sent.
     pub timeout: Duration,
+    /// Whose certificates are accepted, if the target is encrypted.
+    pub trust: Trust,
     /// Whether a connection takes more than one request.
     pub keeps_alive: bool,
 }
@@ -115,6 +118,7 @@ mod tests {
             threads: 1,
             timeout: Duration::from_secs(1),
             keeps_alive,
+            trust: Trust::System,
         };
         let text = |plan: Plan| String::from_utf8(plan.request()).unwrap();
         let get = text(plan("GET", &[("host", "shop"), ("X-A", "1")], "", true));

@@ -5,6 +5,7 @@ use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
 use crate::record::{Counts, Interval, Latencies};
+use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -61,6 +62,9 @@ pub enum RunError {
     /// The system refused something that every run needs.
     #[error("the system refuses what a run needs: {0}")]
     System(std::io::Error),
+    /// No encrypted connection can be made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread failed.
     #[error("a thread of the generator failed")]
     Thread,
@@ -91,6 +95,11 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     let threads = plan.threads.clamp(1, usize::try_from(connections).unwrap_or(1).max(1));
     let addresses = plan.target.addresses();
     let request = plan.request();
+    let tls = if plan.target.is_tls {
+        Some(Client::new(&plan.target.host, &plan.trust, &[b"http/1.1"])?)
+    } else {
+        None
+    };
     let gate = Gate::new(threads);
     let end_ns = nanoseconds(plan.duration);
     let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
@@ -100,6 +109,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
             .map(|worker| {
                 let work = Work {
                     addresses: &addresses,
+                    tls: tls.as_ref(),
                     request: &request,
                     is_head: plan.method == "HEAD",
                     connections: part(connections, worker, threads),

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::time::Stopwatch;
-use load::{Drive, Failure, Plan, Run, Schedule, Target, run};
+use load::{Drive, Failure, Plan, Run, Schedule, Target, Trust, run};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -88,6 +88,7 @@ fn plan(url: &str, body: &[u8]) -> Plan {
         threads: 2,
         timeout: Duration::from_millis(400),
         keeps_alive: true,
+        trust: Trust::System,
     }
 }
 

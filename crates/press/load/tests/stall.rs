@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::time::Stopwatch;
-use load::{Drive, Figures, Plan, Run, Schedule, Target, run};
+use load::{Drive, Figures, Plan, Run, Schedule, Target, Trust, run};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +63,7 @@ fn plan(url: &str, connections: u32, rate: f64, duration: Duration) -> Plan {
         threads: 1,
         timeout: Duration::from_secs(5),
         keeps_alive: true,
+        trust: Trust::System,
     }
 }
 
