@@ -36,7 +36,7 @@ mod warmup;
 
 pub use catalogue::{markdown, rule_as_markdown};
 pub use need::Need;
-pub use rule::{Rule, Threshold};
+pub use rule::Rule;
 pub use rules::ALL as RULES;
 pub use verdict::MIN_SECONDS;
 

@@ -3,33 +3,9 @@
 use crate::facts::Facts;
 use crate::need::Need;
 use crate::score::{Harm, Sure, score};
+pub(crate) use report::Threshold;
 use report::{EvidenceRows, Finding, Measured, Place, Severity, View};
 use runtime::{Gap, Hides};
-
-/// A number that a rule compares its measurement with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Threshold {
-    /// What is measured.
-    pub name: &'static str,
-    /// At least this must be measured; no more than this if the name ends in `(no more than)`.
-    pub value: f64,
-    /// Its unit, as in `report::Measured`.
-    pub unit: &'static str,
-    /// Who recommends it, or which measurements led to it.
-    pub source: &'static str,
-}
-
-impl Threshold {
-    /// What was measured, beside this threshold.
-    pub(crate) fn measured(&self, value: f64) -> Measured {
-        self.measured_against(value, self.value)
-    }
-
-    /// The same for a threshold that depends on the recording.
-    pub(crate) fn measured_against(&self, value: f64, threshold: f64) -> Measured {
-        Measured { name: self.name, value, unit: self.unit, threshold: Some(threshold) }
-    }
-}
 
 /// A rule.
 #[derive(Debug)]

@@ -24,7 +24,12 @@ fn answers(facts: &Facts<'_>) -> Part {
     figure("errors", "errors", "", "Requests without a response, time-outs left out");
     figure("timeouts", "timeouts", "", "Requests that timed out");
     figure("unsent", "unsent", "", "Requests that were never sent");
-    figure("error_share", "error_share", "share", "Planned requests that failed or timed out");
+    figure(
+        "error_share",
+        "error_share",
+        "share",
+        "Planned requests that failed, timed out or were never sent",
+    );
     let values = facts.seconds.iter().map(|of| of.answered).collect();
     part.series.push(Series { name: "answered", unit: "", about: "Responses by second", values });
     let of = &facts.load.failures;

@@ -28,7 +28,7 @@ pub use catalogue::{markdown, rule_as_markdown};
 pub use heading::heading;
 pub use lanes::{lanes, whole};
 pub use pictures::{Course, Pictures, pictures};
-pub use rule::{Rule, Threshold};
+pub use rule::Rule;
 pub use rules::RULES;
 
 use facts::Facts;

@@ -1,27 +1,8 @@
 //! A rule: its entry in the catalogue, and the function that decides.
 
 use crate::facts::Facts;
+pub(crate) use report::Threshold;
 use report::{EvidenceRows, Finding, Measured, Severity, View};
-
-/// A number that a rule compares its measurement with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Threshold {
-    /// What is measured.
-    pub name: &'static str,
-    /// At least this must be measured; no more than this if the name ends in `(no more than)`.
-    pub value: f64,
-    /// Its unit, as in `report::Measured`.
-    pub unit: &'static str,
-    /// Who recommends it, or which measurements led to it.
-    pub source: &'static str,
-}
-
-impl Threshold {
-    /// What was measured, beside this threshold.
-    pub(crate) fn measured(&self, value: f64) -> Measured {
-        Measured { name: self.name, value, unit: self.unit, threshold: Some(self.value) }
-    }
-}
 
 /// A rule.
 #[derive(Debug)]

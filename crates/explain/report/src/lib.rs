@@ -31,8 +31,8 @@ pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series, ShownColumn};
 pub use finding::{
-    EvidenceRows, Finding, Measured, NotChecked, Place, Report, SCORE, SampleGroup, Severity, State, Verdict,
-    View,
+    EvidenceRows, Finding, Measured, NotChecked, Place, Report, SCORE, SampleGroup, Severity, State,
+    Threshold, Verdict, View,
 };
 pub use heading::Heading;
 pub use loss::damage_sentences;

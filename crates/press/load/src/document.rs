@@ -19,7 +19,9 @@ pub fn document(
     slo: &[(&Objective, Verdict)],
 ) -> Value {
     let figures = Figures::of(plan, run);
-    let mut document = counts(run);
+    // By its first member a reader knows the document.
+    let mut document = Map::from_iter([("casebook_load".to_owned(), json!(VERSION))]);
+    document.extend(counts(run));
     let mut add = |name: &str, value: Value| drop(document.insert(name.to_owned(), value));
     let generator = figures.generator;
     add(
@@ -46,7 +48,6 @@ pub fn document(
             "limited": generator.is_limited,
         }),
     );
-    add("casebook_load", json!(VERSION));
     add("url", json!(plan.target.url()));
     add("method", json!(plan.method));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));

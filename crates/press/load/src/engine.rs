@@ -61,8 +61,6 @@ pub(crate) struct Work<'a> {
     pub(crate) timeout_ns: u64,
     /// When the schedule ends.
     pub(crate) end_ns: u64,
-    /// The number of the worker.
-    pub(crate) worker: usize,
     pub(crate) interrupt: &'a AtomicBool,
     pub(crate) gate: &'a Gate,
 }
@@ -106,7 +104,6 @@ pub(crate) struct Used {
 struct Pending {
     due_ns: u64,
     sent_ns: u64,
-    first_byte_ns: Option<u64>,
     /// How many of its bytes are written.
     written: usize,
 }
@@ -122,26 +119,14 @@ struct Connection {
     listens_to_write: bool,
     reader: ResponseReader,
     pending: Option<Pending>,
-    /// When it was last free.
-    free_ns: u64,
     /// Which address it tries.
     address: usize,
 }
 
-/// Gets what a worker counts.
-pub(crate) trait Listener {
-    /// An interval is over. Intervals come in order of time, none is left out.
-    fn finished(&mut self, interval: Interval);
-
-    /// A request has ended.
-    #[inline]
-    fn ended(&mut self, _: &Ended) {}
-}
-
-/// Runs a worker until everything is accounted for.
-pub(crate) fn run<L: Listener>(work: &Work<'_>, pace: Pace, listener: L) -> Result<Used, Errno> {
+/// Runs a worker until everything is accounted for. `finished` gets each interval, in order of time.
+pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, pace: Pace, finished: F) -> Result<Used, Errno> {
     // Nobody waits for a worker that could not be set up.
-    let (mut worker, connections) = match Worker::new(work, pace, listener) {
+    let (mut worker, connections) = match Worker::new(work, pace, finished) {
         Ok(mut worker) => {
             let opened = if work.keeps_alive { worker.open_all() } else { Ok(0) };
             (Ok(worker), opened)
@@ -156,7 +141,7 @@ pub(crate) fn run<L: Listener>(work: &Work<'_>, pace: Pace, listener: L) -> Resu
     Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns() })
 }
 
-struct Worker<'a, L> {
+struct Worker<'a, F> {
     work: &'a Work<'a>,
     pace: Pace,
     clock: Clock,
@@ -167,18 +152,20 @@ struct Worker<'a, L> {
     idle: LinkedNumbers,
     /// Connections without a socket.
     closed: Vec<u32>,
+    /// Since when at least one connection has been free. If none is, when one last was does not matter.
+    free_since_ns: u64,
     busy: LinkedNumbers,
     /// How many requests are under way.
     under_way: u32,
     buffer: Vec<u8>,
     interval: Interval,
-    listener: L,
+    finished: F,
     /// When the run was interrupted.
     interrupted_ns: Option<u64>,
 }
 
-impl<'a, L: Listener> Worker<'a, L> {
-    fn new(work: &'a Work<'a>, pace: Pace, listener: L) -> Result<Self, Errno> {
+impl<'a, F: FnMut(Interval)> Worker<'a, F> {
+    fn new(work: &'a Work<'a>, pace: Pace, finished: F) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let clock = Clock::start();
         let alarm = Alarm::new(clock, &epoll, ALARM)?;
@@ -189,7 +176,6 @@ impl<'a, L: Listener> Worker<'a, L> {
             listens_to_write: false,
             reader: ResponseReader::new(work.is_head),
             pending: None,
-            free_ns: 0,
             address: 0,
         };
         Ok(Self {
@@ -200,11 +186,12 @@ impl<'a, L: Listener> Worker<'a, L> {
             connections: (0..work.connections).map(connection).collect(),
             idle: LinkedNumbers::new(work.connections),
             closed: (0..work.connections).rev().collect(),
+            free_since_ns: 0,
             busy: LinkedNumbers::new(work.connections),
             under_way: 0,
             buffer: vec![0; READ_BYTES],
-            interval: Interval { worker: work.worker, ..Interval::default() },
-            listener,
+            interval: Interval::default(),
+            finished,
             interrupted_ns: None,
             work,
         })
@@ -247,6 +234,7 @@ impl<'a, L: Listener> Worker<'a, L> {
     /// Counts time from now on by the clock that all workers share.
     fn begin(&mut self, clock: Clock) {
         self.clock = clock;
+        self.free_since_ns = 0;
         self.alarm.begin(clock);
         self.interval.counts = Counts::default();
     }
@@ -262,8 +250,13 @@ impl<'a, L: Listener> Worker<'a, L> {
 
     fn run(&mut self) -> Result<(), Errno> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
+        let mut woken = self.clock.now_ns();
         loop {
             let now = self.clock.now_ns();
+            // It may also be stopped while it handles events.
+            if now > woken.saturating_add(STOPPED_NS) {
+                self.interval.counts.stopped_ns += now - woken;
+            }
             self.turn(now);
             self.expire(now);
             self.issue();
@@ -273,7 +266,7 @@ impl<'a, L: Listener> Worker<'a, L> {
             let wake = self.next_wake(now);
             self.alarm.set(wake)?;
             self.wait(&mut events)?;
-            let woken = self.clock.now_ns();
+            woken = self.clock.now_ns();
             if woken > wake.saturating_add(STOPPED_NS) {
                 self.interval.counts.stopped_ns += woken - wake;
             }
@@ -292,12 +285,8 @@ impl<'a, L: Listener> Worker<'a, L> {
     fn turn(&mut self, now_ns: u64) {
         let second = now_ns / SECOND_NS;
         while self.interval.second < second {
-            let next = Interval {
-                second: self.interval.second + 1,
-                worker: self.work.worker,
-                ..Interval::default()
-            };
-            self.listener.finished(std::mem::replace(&mut self.interval, next));
+            let next = Interval { second: self.interval.second + 1, ..Interval::default() };
+            (self.finished)(std::mem::replace(&mut self.interval, next));
         }
     }
 
@@ -360,16 +349,16 @@ impl<'a, L: Listener> Worker<'a, L> {
 
     /// Sends a request on an idle connection, or on a new one.
     fn send(&mut self, due_ns: u64, now_ns: u64) {
-        let pending = Pending { due_ns, sent_ns: now_ns, first_byte_ns: None, written: 0 };
+        let pending = Pending { due_ns, sent_ns: now_ns, written: 0 };
         self.under_way += 1;
-        let (number, free_ns) = match self.idle.first() {
+        self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(self.free_since_ns)));
+        let number = match self.idle.first() {
             Some(number) => {
                 self.idle.remove(number);
-                (number, self.connections.get(number as usize).map_or(0, |of| of.free_ns))
+                number
             }
-            None => (self.closed.pop().unwrap_or(u32::MAX), 0),
+            None => self.closed.pop().unwrap_or(u32::MAX),
         };
-        self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(free_ns)));
         self.busy.push(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         connection.pending = Some(pending);
@@ -508,7 +497,6 @@ impl<'a, L: Listener> Worker<'a, L> {
             Ok(Moved::Later) => return,
             Ok(Moved::End) => connection.reader.close().map(|progress| (0, 0, progress)),
             Ok(Moved::Bytes(len)) => {
-                pending.first_byte_ns.get_or_insert(now_ns);
                 self.interval.counts.bytes += base::number::wide(len);
                 let bytes = self.buffer.get(..len).unwrap_or_default();
                 connection.reader.take(bytes).map(|(used, progress)| (len, used, progress))
@@ -535,10 +523,8 @@ impl<'a, L: Listener> Worker<'a, L> {
         if !is_kept {
             return self.close(number);
         }
-        if let Some(connection) = self.connections.get_mut(number as usize) {
-            connection.free_ns = now_ns;
-            self.idle.push(number);
-        }
+        self.free(now_ns);
+        self.idle.push(number);
     }
 
     /// Records a failure, and closes the connection.
@@ -551,18 +537,24 @@ impl<'a, L: Listener> Worker<'a, L> {
     /// Records what became of a connection's request.
     fn end(&mut self, number: u32, outcome: Outcome, now_ns: u64) {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
-        let Some(Pending { due_ns, sent_ns, first_byte_ns, .. }) = connection.pending.take() else { return };
+        let Some(Pending { due_ns, sent_ns, .. }) = connection.pending.take() else { return };
         self.busy.remove(number);
         self.under_way -= 1;
-        let of = Ended { due_ns, sent_ns, first_byte_ns, end_ns: now_ns, connection: number, outcome };
-        self.interval.ended(&of);
-        self.listener.ended(&of);
+        self.interval.ended(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome });
         let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
         self.pace.ended(now_ns, pause_ns);
     }
 
+    /// A connection becomes free.
+    fn free(&mut self, now_ns: u64) {
+        if !self.has_free() {
+            self.free_since_ns = now_ns;
+        }
+    }
+
     /// Closes a connection. It may be opened again.
     fn close(&mut self, number: u32) {
+        self.free(self.clock.now_ns());
         self.idle.remove(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         // Closing its only descriptor takes a socket out of the epoll.
@@ -596,7 +588,7 @@ impl<'a, L: Listener> Worker<'a, L> {
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {
-            self.listener.finished(std::mem::take(&mut self.interval));
+            (self.finished)(std::mem::take(&mut self.interval));
         }
     }
 }

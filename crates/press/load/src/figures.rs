@@ -93,8 +93,6 @@ pub struct Figures {
     pub from_schedule: Option<Percentiles>,
     /// Latencies from when requests were sent.
     pub from_send: Percentiles,
-    /// The share of planned requests without a response.
-    pub error_share: f64,
     /// The generator.
     pub generator: Generator,
 }
@@ -114,7 +112,6 @@ impl Figures {
             answered_rate: real_u64(run.counts.responses) / until(run.counts.last_response_ns),
             from_schedule,
             from_send,
-            error_share: real_u64(run.planned - run.counts.responses) / real_u64(run.planned.max(1)),
             generator: generator(run, p99),
         }
     }

@@ -36,7 +36,7 @@ pub use intervals::IntervalLog;
 pub use kept::{Kept, KeptError};
 pub use outcome::{Failure, Outcome};
 pub use plan::{Drive, Plan};
-pub use record::{Counts, Ended, Interval, Latencies};
+pub use record::{Counts, Latencies};
 pub use run::{Run, RunError, Second, Watcher, run};
 pub use schedule::{Schedule, Times};
 pub use slo::{Objective, ObjectiveError, Verdict};

@@ -122,32 +122,26 @@ impl Latencies {
 
 /// A request that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// When it was due, in nanoseconds since the beginning.
-    pub due_ns: u64,
+    pub(crate) due_ns: u64,
     /// When it was begun to be sent.
-    pub sent_ns: u64,
-    /// When the first byte of its response came.
-    pub first_byte_ns: Option<u64>,
+    pub(crate) sent_ns: u64,
     /// When it ended.
-    pub end_ns: u64,
-    /// The number of its connection.
-    pub connection: u32,
+    pub(crate) end_ns: u64,
     /// What became of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// What a worker counted from one time to another.
 #[derive(Debug, Clone, Default)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// The number of the interval: whole seconds since the beginning.
-    pub second: u64,
-    /// The worker.
-    pub worker: usize,
+    pub(crate) second: u64,
     /// The counts.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
     /// The latencies of what ended in it.
-    pub latencies: Latencies,
+    pub(crate) latencies: Latencies,
 }
 
 impl Interval {

@@ -1,6 +1,6 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
-use crate::engine::{self, Gate, Listener, SECOND_NS, Used, Work};
+use crate::engine::{self, Gate, SECOND_NS, Used, Work};
 use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
@@ -9,7 +9,7 @@ use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver};
 use std::time::SystemTime;
 
 /// The rows of seconds that are kept. In a longer run each row has several seconds.
@@ -116,13 +116,12 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     keeps_alive: plan.keeps_alive,
                     timeout_ns: nanoseconds(plan.timeout),
                     end_ns,
-                    worker,
                     interrupt,
                     gate: &gate,
                 };
-                let pace = pace(plan, &work, threads);
+                let pace = pace(plan, &work, (worker, threads));
                 let sender = sender.clone();
-                scope.spawn(move || engine::run(&work, pace, Reporting(sender)))
+                scope.spawn(move || engine::run(&work, pace, |interval| drop(sender.send(interval))))
             })
             .collect();
         drop(sender);
@@ -138,26 +137,17 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     Ok(adding.finish(plan, start, &used, interrupt))
 }
 
-/// Sends intervals to whoever adds them up.
-struct Reporting(SyncSender<Interval>);
-
-impl Listener for Reporting {
-    fn finished(&mut self, interval: Interval) {
-        // Whoever adds them up waits until the last one has come.
-        drop(self.0.send(interval));
-    }
-}
-
 /// The part of a number that a worker has.
 fn part(of: u32, worker: usize, workers: usize) -> u32 {
     let (worker, workers) = (u32::try_from(worker).unwrap_or(0), u32::try_from(workers).unwrap_or(1));
     of / workers + u32::from(worker < of % workers)
 }
 
-fn pace(plan: &Plan, work: &Work<'_>, workers: usize) -> Pace {
+/// What a worker sends: the part that its number among the workers has.
+fn pace(plan: &Plan, work: &Work<'_>, (worker, workers): (usize, usize)) -> Pace {
     let users = usize::try_from(work.connections).unwrap_or(0);
     match &plan.drive {
-        Drive::Schedule(schedule) => Pace::open(schedule.times(work.end_ns), work.worker, workers),
+        Drive::Schedule(schedule) => Pace::open(schedule.times(work.end_ns), worker, workers),
         Drive::Users { think, .. } => Pace::closed(users, nanoseconds(*think), work.end_ns),
         Drive::Max => Pace::closed(users, 0, work.end_ns),
     }

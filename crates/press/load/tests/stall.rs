@@ -122,6 +122,9 @@ fn requests_that_are_never_answered_in_time_count_with_the_time_that_they_waited
     assert!(run.counts.timeouts > 0 && run.counts.unsent > 0, "{:?}", run.counts);
     let of = Figures::of(&plan, &run).from_schedule.unwrap();
     assert!(of.p50.unwrap() >= 300.0, "{of:?}");
+    // What waits for a connection that times out waits for the service, not for the generator.
+    let late = Figures::of(&plan, &run).generator.lateness_ms_max.unwrap();
+    assert!(late < 500.0, "{late} ms late");
 }
 
 #[test]
