@@ -1,11 +1,14 @@
 //! `casebook load`: requests to a service at a given rate, and what became of each.
 
+mod connecting;
+
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
 use anyhow::{Context, bail};
-use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Target, Trust, Verdict, Watcher};
+use connecting::{Connecting, MAX_CONNECTIONS};
+use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Verdict, Watcher};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -57,9 +60,8 @@ pub(crate) struct Args {
     /// How long requests are sent before anything is measured
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     warmup: Option<Duration>,
-    /// How many connections there may be. If all are busy, requests wait, and that time counts
-    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
-    connections: u32,
+    #[command(flatten)]
+    connecting: Connecting,
     /// How many threads send
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
@@ -78,18 +80,6 @@ pub(crate) struct Args {
     /// How long a request may take. One that takes longer counts as timed out, with that time
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
     timeout: Duration,
-    /// Open a new connection for each request
-    #[arg(long)]
-    no_keepalive: bool,
-    /// With https: accept certificates that are signed by one in this file (PEM), instead of those that the system trusts
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
-    cacert: Option<PathBuf>,
-    /// With https: accept any certificate
-    #[arg(long)]
-    insecure: bool,
-    /// A host that is not this machine, on which you may put load. May be given several times
-    #[arg(long, value_name = "HOST")]
-    yes_this_host: Vec<String>,
     /// An objective to meet: p99<50ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
     #[arg(long = "slo", value_name = "OBJECTIVE")]
     objectives: Vec<Objective>,
@@ -111,8 +101,6 @@ const DURATION: Duration = Duration::from_secs(10);
 const LAST_ARRIVAL: Duration = Duration::from_hours(1_000);
 /// What stands for a header or a body in a kept run.
 const HIDDEN: &str = "…";
-/// The most connections of a run.
-const MAX_CONNECTIONS: i64 = 60_000;
 /// The most requests per second that a run may ask for.
 const MAX_RATE: f64 = 10_000_000.0;
 
@@ -270,8 +258,7 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
 }
 
 fn plan(args: Args) -> anyhow::Result<Plan> {
-    let target = Target::parse(&args.url)?;
-    target.check(&args.yes_this_host)?;
+    let target = args.connecting.target(&args.url)?;
     let body = match (args.data, args.data_file) {
         (Some(text), _) => text.into_bytes(),
         (None, Some(file)) => {
@@ -302,20 +289,17 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
     };
     Ok(Plan {
         target,
+        protocol: args.connecting.protocol(),
         method,
         headers: args.headers,
         body,
         drive,
         duration,
-        connections: args.users.unwrap_or(args.connections),
+        connections: args.users.unwrap_or(args.connecting.connections),
         threads: usize::from(args.threads),
         timeout: args.timeout,
-        keeps_alive: !args.no_keepalive,
-        trust: match (args.insecure, args.cacert) {
-            (true, _) => Trust::Anyone,
-            (false, Some(file)) => Trust::File(file),
-            (false, None) => Trust::System,
-        },
+        keeps_alive: !args.connecting.no_keepalive,
+        trust: args.connecting.trust(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Time in nanoseconds since a run began, and a timer that keeps it.
 
 use rustix::event::epoll;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
@@ -47,14 +47,16 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// Creates a timer and adds it to an epoll under a number.
-    pub(crate) fn new(clock: Clock, epoll: impl AsFd, number: u64) -> Result<Self, Errno> {
+    /// Creates a timer.
+    pub(crate) fn new(clock: Clock) -> Result<Self, Errno> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        // Edge-triggered, the timer need not be read: setting it again makes it ready again.
+        Ok(Self { timer: timerfd_create(TimerfdClockId::Monotonic, flags)?, clock, armed_ns: None })
+    }
+
+    /// Adds it to an epoll under a number. Edge-triggered, it need not be read: setting it again makes it ready again.
+    pub(crate) fn wake(&self, epoll: impl AsFd, number: u64) -> Result<(), Errno> {
         let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(epoll, &timer, epoll::EventData::new_u64(number), flags)?;
-        Ok(Self { timer, clock, armed_ns: None })
+        epoll::add(epoll, &self.timer, epoll::EventData::new_u64(number), flags)
     }
 
     /// Sets the time. One that is past wakes at once.
@@ -84,5 +86,11 @@ impl Alarm {
     #[inline]
     pub(crate) fn forget(&mut self) {
         self.armed_ns = None;
+    }
+}
+
+impl AsRawFd for Alarm {
+    fn as_raw_fd(&self) -> RawFd {
+        self.timer.as_raw_fd()
     }
 }

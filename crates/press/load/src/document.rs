@@ -1,7 +1,7 @@
 //! A run as a JSON document: what `load --format json` prints, and `run.json` of an exhibit.
 
 use crate::figures::{Figures, Percentiles};
-use crate::plan::{Drive, Plan};
+use crate::plan::{Drive, Plan, Protocol};
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
@@ -52,12 +52,15 @@ pub fn document(
     add("method", json!(plan.method));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
     add("schedule", schedule(plan));
+    add("http", json!(if matches!(plan.protocol, Protocol::Http1) { "1.1" } else { "2" }));
     add("connections", json!(plan.connections));
+    add("streams", json!(plan.protocol.streams()));
     add("connections_at_start", json!(run.connections));
     add("connections_opened", json!(run.counts.connections));
     add("threads", json!(plan.threads));
     add("timeout_ms", json!(plan.timeout.as_secs_f64() * 1e3));
     add("bytes_received", json!(run.counts.bytes));
+    add("tls_error", json!(run.tls_error));
     add("ended", json!(if run.is_interrupted { "interrupted" } else { "complete" }));
     let of_warmup = warmup.map(|(plan, run)| {
         let mut of = counts(run);

@@ -79,7 +79,7 @@ impl Gate {
     }
 
     /// Waits for the others. Returns the clock that all have.
-    fn wait(&self) -> Clock {
+    pub(crate) fn wait(&self) -> Clock {
         self.workers.wait();
         self.begun.get_or_init(|| (Clock::start(), base::time::calendar())).0
     }
@@ -168,7 +168,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     fn new(work: &'a Work<'a>, pace: Pace, finished: F) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let clock = Clock::start();
-        let alarm = Alarm::new(clock, &epoll, ALARM)?;
+        let alarm = Alarm::new(clock)?;
+        alarm.wake(&epoll, ALARM)?;
         let connection = |_| Connection {
             wire: None,
             is_connected: false,

@@ -11,10 +11,12 @@
 //! `planned = responses + errors + timeouts + unsent`, always.
 
 mod clock;
+mod course;
 mod document;
 mod engine;
 mod figures;
 pub mod http1;
+mod http2;
 mod intervals;
 mod kept;
 mod linked;
@@ -26,6 +28,7 @@ mod run;
 mod schedule;
 mod slo;
 mod socket;
+mod stream;
 mod target;
 mod tls;
 mod wire;
@@ -35,7 +38,7 @@ pub use figures::{Figures, Generator, Percentiles, quantile_ms};
 pub use intervals::IntervalLog;
 pub use kept::{Kept, KeptError};
 pub use outcome::{Failure, Outcome};
-pub use plan::{Drive, Plan};
+pub use plan::{Drive, Http2Error, Plan, Protocol};
 pub use record::{Counts, Latencies};
 pub use run::{Run, RunError, Second, Watcher, run};
 pub use schedule::{Schedule, Times};

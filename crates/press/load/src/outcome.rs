@@ -22,6 +22,9 @@ pub enum Failure {
     HeadTooLarge,
     /// TLS failed: the certificate, the version, or the handshake.
     Tls,
+    /// The peer did not agree to HTTP/2.
+    #[serde(rename = "no-http2")]
+    NoHttp2,
     /// This machine has no file descriptor or port left for another connection.
     Local,
     /// The run was interrupted while the request was under way.
@@ -32,7 +35,7 @@ pub enum Failure {
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Resolve,
         Self::Refused,
         Self::Unreachable,
@@ -41,6 +44,7 @@ impl Failure {
         Self::Malformed,
         Self::HeadTooLarge,
         Self::Tls,
+        Self::NoHttp2,
         Self::Local,
         Self::Interrupted,
         Self::Other,
@@ -57,6 +61,7 @@ impl Failure {
             Self::Malformed => "malformed",
             Self::HeadTooLarge => "head-too-large",
             Self::Tls => "tls",
+            Self::NoHttp2 => "no-http2",
             Self::Local => "local",
             Self::Interrupted => "interrupted",
             Self::Other => "other",
@@ -74,9 +79,26 @@ impl Failure {
             Self::Malformed => "the response is not valid HTTP",
             Self::HeadTooLarge => "the head of the response is too large",
             Self::Tls => "TLS failed",
+            Self::NoHttp2 => "the peer does not speak HTTP/2",
             Self::Local => "this machine has no file descriptor or port left for another connection",
             Self::Interrupted => "the run was interrupted",
             Self::Other => "another error of the system",
+        }
+    }
+
+    /// What an error of a stream means. TLS reports its own as invalid data.
+    pub(crate) fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        if let Some(error) = rustix::io::Errno::from_io_error(error) {
+            return Self::of(error);
+        }
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Self::Reset,
+            ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => Self::Closed,
+            ErrorKind::InvalidData => Self::Tls,
+            ErrorKind::Unsupported => Self::NoHttp2,
+            _ => Self::Other,
         }
     }
 

@@ -1,9 +1,10 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
 use crate::engine::{self, Gate, SECOND_NS, Used, Work};
+use crate::http2;
 use crate::outcome::Failure;
 use crate::pace::Pace;
-use crate::plan::{Drive, Plan, nanoseconds};
+use crate::plan::{Drive, Http2Error, Plan, Protocol, nanoseconds};
 use crate::record::{Counts, Interval, Latencies};
 use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
@@ -54,6 +55,8 @@ pub struct Run {
     pub connections: u64,
     /// Whether it was interrupted before its end.
     pub is_interrupted: bool,
+    /// What was wrong when TLS first failed, if it did.
+    pub tls_error: Option<String>,
 }
 
 /// Why a run could not begin.
@@ -65,6 +68,9 @@ pub enum RunError {
     /// No encrypted connection can be made.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The request cannot be written as HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
     /// A thread failed.
     #[error("a thread of the generator failed")]
     Thread,
@@ -94,9 +100,13 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     };
     let threads = plan.threads.clamp(1, usize::try_from(connections).unwrap_or(1).max(1));
     let addresses = plan.target.addresses();
-    let request = plan.request();
+    let (request, streams) = (plan.request(), plan.protocol.streams());
+    let (message, offered): (_, &[u8]) = match plan.protocol {
+        Protocol::Http1 => (None, b"http/1.1"),
+        Protocol::Http2 { .. } => (Some(plan.message()?), b"h2"),
+    };
     let tls = if plan.target.is_tls {
-        Some(Client::new(&plan.target.host, &plan.trust, &[b"http/1.1"])?)
+        Some(Client::new(&plan.target.host, &plan.trust, &[offered])?)
     } else {
         None
     };
@@ -112,7 +122,11 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     tls: tls.as_ref(),
                     request: &request,
                     is_head: plan.method == "HEAD",
-                    connections: part(connections, worker, threads),
+                    connections: match plan.drive {
+                        // Each user has a stream.
+                        Drive::Users { .. } => part(connections, worker, threads).div_ceil(streams),
+                        Drive::Schedule(_) | Drive::Max => part(connections, worker, threads),
+                    },
                     keeps_alive: plan.keeps_alive,
                     timeout_ns: nanoseconds(plan.timeout),
                     end_ns,
@@ -120,8 +134,14 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     gate: &gate,
                 };
                 let pace = pace(plan, &work, (worker, threads));
-                let sender = sender.clone();
-                scope.spawn(move || engine::run(&work, pace, |interval| drop(sender.send(interval))))
+                let (sender, message) = (sender.clone(), message.as_ref());
+                scope.spawn(move || {
+                    let finished = |interval| drop(sender.send(interval));
+                    match message {
+                        Some(message) => http2::run(&work, (message, streams), pace, finished),
+                        None => engine::run(&work, pace, finished).map_err(std::io::Error::from),
+                    }
+                })
             })
             .collect();
         drop(sender);
@@ -132,9 +152,10 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
             .collect::<Result<Vec<_>, _>>()
     })?;
     let used: Result<Vec<Used>, _> = used.into_iter().collect();
-    let used = used.map_err(|error| RunError::System(error.into()))?;
+    let used = used.map_err(RunError::System)?;
     let start = gate.begun().unwrap_or_else(base::time::calendar);
-    Ok(adding.finish(plan, start, &used, interrupt))
+    let tls_error = tls.as_ref().and_then(Client::first_error);
+    Ok(Run { tls_error, ..adding.finish(plan, start, &used, interrupt) })
 }
 
 /// The part of a number that a worker has.
@@ -145,11 +166,16 @@ fn part(of: u32, worker: usize, workers: usize) -> u32 {
 
 /// What a worker sends: the part that its number among the workers has.
 fn pace(plan: &Plan, work: &Work<'_>, (worker, workers): (usize, usize)) -> Pace {
-    let users = usize::try_from(work.connections).unwrap_or(0);
+    let number = |of: u32| usize::try_from(of).unwrap_or(0);
     match &plan.drive {
         Drive::Schedule(schedule) => Pace::open(schedule.times(work.end_ns), worker, workers),
-        Drive::Users { think, .. } => Pace::closed(users, nanoseconds(*think), work.end_ns),
-        Drive::Max => Pace::closed(users, 0, work.end_ns),
+        Drive::Users { users, think } => {
+            Pace::closed(number(part(*users, worker, workers)), nanoseconds(*think), work.end_ns)
+        }
+        Drive::Max => {
+            let places = number(work.connections) * number(plan.protocol.streams());
+            Pace::closed(places, 0, work.end_ns)
+        }
     }
 }
 
@@ -257,6 +283,7 @@ impl Adding {
             cpu_share: used.iter().map(share).fold(0.0, f64::max),
             connections: used.iter().map(|of| of.connections).sum(),
             is_interrupted,
+            tls_error: None,
         }
     }
 }

@@ -18,6 +18,17 @@ pub enum TargetError {
     /// Another protocol.
     #[error("`{0}` is neither http nor https")]
     Scheme(String),
+    /// It is not a host and a port.
+    #[error("`{0}` is not a place to connect to: expected HOST:PORT, or HOST1:PORT1:HOST2:PORT2")]
+    NoPlace(String),
+    /// The place stands for another host or port than that of the URL.
+    #[error("`{text}` applies to another host or port than {url}, so it would change nothing")]
+    OtherPlace {
+        /// What the user wrote.
+        text: String,
+        /// The host and port of the URL.
+        url: String,
+    },
     /// The host is not this machine, and the user did not say that load may go there.
     #[error(
         "{host} is not this machine. Load can hurt a service and whatever it depends on. If you may put load on {host}, say so with \
@@ -42,6 +53,8 @@ pub struct Target {
     pub path: String,
     /// The header `Host`.
     pub authority: String,
+    /// The host and port that are contacted instead, if they are others.
+    pub via: Option<(String, u16)>,
 }
 
 impl Target {
@@ -63,7 +76,34 @@ impl Target {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        Ok(Self { host, port, is_tls, path: path.to_owned(), authority: authority.to_string() })
+        Ok(Self { host, port, is_tls, path: path.to_owned(), authority: authority.to_string(), via: None })
+    }
+
+    /// Contacts another host, while the URL and the name in certificates stay as they are: `HOST:PORT`, or as curl writes it
+    /// `HOST1:PORT1:HOST2:PORT2`, where the first two must be those of the URL unless they are empty.
+    pub fn connect_to(self, text: &str) -> Result<Self, TargetError> {
+        let no_place = || TargetError::NoPlace(text.to_owned());
+        let parts = parts(text).ok_or_else(no_place)?;
+        let (from, host, port) = match parts.as_slice() {
+            [host, port] => (None, *host, *port),
+            [from, from_port, host, port] => (Some((*from, *from_port)), *host, *port),
+            _ => return Err(no_place()),
+        };
+        if let Some((from, from_port)) = from {
+            let is_host = from.is_empty() || from.eq_ignore_ascii_case(&self.host);
+            if !is_host || !(from_port.is_empty() || from_port.parse() == Ok(self.port)) {
+                let url = format!("{}:{}", self.host, self.port);
+                return Err(TargetError::OtherPlace { text: text.to_owned(), url });
+            }
+        }
+        let host = if host.is_empty() { self.host.clone() } else { host.to_owned() };
+        let port = if port.is_empty() { Some(self.port) } else { port.parse().ok() };
+        Ok(Self { via: Some((host, port.ok_or_else(no_place)?)), ..self })
+    }
+
+    /// The host and port that are contacted.
+    fn contacted(&self) -> (&str, u16) {
+        self.via.as_ref().map_or((&self.host, self.port), |(host, port)| (host, *port))
     }
 
     /// The whole URL.
@@ -71,30 +111,33 @@ impl Target {
         format!("{}://{}{}", if self.is_tls { "https" } else { "http" }, self.authority, self.path)
     }
 
-    /// Whether the host can only be this machine, by its name alone.
+    /// Whether the host that is contacted can only be this machine, by its name alone.
     pub fn is_loopback(&self) -> bool {
-        let name = self.host.trim_end_matches('.').to_ascii_lowercase();
-        let is_address = self.host.parse().is_ok_and(|address: IpAddr| is_loopback(address));
+        let (host, _) = self.contacted();
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_address = host.parse().is_ok_and(|address: IpAddr| is_loopback(address));
         is_address || name == "localhost" || name.ends_with(".localhost")
     }
 
     /// Refuses hosts other than this machine that are not among the allowed ones, before their names are resolved.
     pub fn check<S: AsRef<str>>(&self, allowed: &[S]) -> Result<(), TargetError> {
-        let is_named = allowed.iter().any(|of| of.as_ref().eq_ignore_ascii_case(&self.host));
+        let (host, _) = self.contacted();
+        let is_named = allowed.iter().any(|of| of.as_ref().eq_ignore_ascii_case(host));
         if self.is_loopback() || is_named {
             Ok(())
         } else {
-            Err(TargetError::NotAllowed { host: self.host.clone() })
+            Err(TargetError::NotAllowed { host: host.to_owned() })
         }
     }
 
     /// The addresses of the host. Empty if the name has none, or takes too long. Names of this machine have no other addresses than
     /// its own.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return vec![SocketAddr::new(address, self.port)];
+        let (host, port) = self.contacted();
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return vec![SocketAddr::new(address, port)];
         }
-        let (host, port) = (self.host.clone(), self.port);
+        let host = host.to_owned();
         let (sender, receiver) = mpsc::sync_channel(1);
         // The system's resolver cannot be called off: a thread waits for it, if need be in vain.
         let resolve =
@@ -107,6 +150,21 @@ impl Target {
     }
 }
 
+/// The parts between colons. An IPv6 address stands in brackets, which are not a part of it.
+fn parts(text: &str) -> Option<Vec<&str>> {
+    let mut parts = Vec::new();
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (part, behind) = match text.strip_prefix('[') {
+            Some(address) => address.split_once(']')?,
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        parts.push(part);
+        rest = if behind.is_empty() { None } else { Some(behind.strip_prefix(':')?) };
+    }
+    Some(parts)
+}
+
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
@@ -114,6 +172,36 @@ fn is_loopback(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_place_is_contacted_than_that_of_the_url() {
+        let target = Target::parse("https://shop.example/a").unwrap();
+        let to = |text: &str| target.clone().connect_to(text);
+        let check = |text: &str, host: &str, port| {
+            let target = to(text).unwrap();
+            assert_eq!((target.contacted(), target.host.as_str()), ((host, port), "shop.example"), "{text}");
+            assert_eq!(target.url(), "https://shop.example/a");
+        };
+        check("127.0.0.1:8443", "127.0.0.1", 8443);
+        check("::127.0.0.1:8443", "127.0.0.1", 8443);
+        check("SHOP.example:443:[::1]:8443", "::1", 8443);
+        check("shop.example::localhost:", "localhost", 443);
+        check("[::1]:8443", "::1", 8443);
+        for text in ["", "localhost", "a:b", "localhost:99999", "1:2:3", "a:1:b:2:c", "[::1:80", "[::1]80"] {
+            assert_eq!(to(text), Err(TargetError::NoPlace(text.to_owned())), "{text}");
+        }
+        for text in ["other:443:localhost:1", "shop.example:80:localhost:1"] {
+            assert!(matches!(to(text), Err(TargetError::OtherPlace { .. })), "{text}");
+        }
+        // Who is contacted decides whether load may go there.
+        assert_eq!(to("127.0.0.1:8443").unwrap().check::<&str>(&[]), Ok(()));
+        let outside = Target::parse("http://localhost/").unwrap().connect_to("db.invalid:80").unwrap();
+        assert_eq!(
+            outside.check::<&str>(&[]),
+            Err(TargetError::NotAllowed { host: "db.invalid".to_owned() })
+        );
+        assert_eq!(outside.check(&["db.invalid"]), Ok(()));
+    }
 
     #[test]
     fn a_url_has_its_parts() {

@@ -12,13 +12,22 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(crate) struct Wire {
     socket: Socket,
-    tls: Option<Box<ClientConnection>>,
+    tls: Option<Box<Session>>,
+}
+
+/// An encrypted connection, and to whom its errors are reported.
+#[derive(Debug)]
+struct Session {
+    connection: ClientConnection,
+    client: Client,
 }
 
 impl Wire {
     /// Begins to connect.
     pub(crate) fn open(address: &SocketAddr, client: Option<&Client>) -> Result<Self, Failure> {
-        let tls = client.map(|client| client.session().map(Box::new)).transpose()?;
+        let session =
+            |client: &Client| Ok(Box::new(Session { connection: client.session()?, client: client.clone() }));
+        let tls = client.map(session).transpose()?;
         Ok(Self { socket: Socket::open(address)?, tls })
     }
 
@@ -29,19 +38,19 @@ impl Wire {
 
     /// Goes on with the handshake of TLS, once the socket is connected. Returns whether requests can be sent.
     pub(crate) fn handshake(&mut self) -> Result<bool, Failure> {
-        let Some(tls) = &mut self.tls else { return Ok(true) };
-        while tls.is_handshaking() {
+        let Some(session) = &mut self.tls else { return Ok(true) };
+        while session.connection.is_handshaking() {
             let mut stream = Stream(&self.socket);
-            let moved = if tls.wants_write() {
-                tls.write_tls(&mut stream).map(|_written| true)
+            let moved = if session.connection.wants_write() {
+                session.connection.write_tls(&mut stream).map(|_written| true)
             } else {
-                tls.read_tls(&mut stream).map(|read| read > 0)
+                session.connection.read_tls(&mut stream).map(|read| read > 0)
             };
             match moved {
-                Ok(true) => taken(tls)?,
-                Ok(false) => return Err(Failure::Tls),
+                Ok(true) => session.decrypt()?,
+                Ok(false) => return Err(session.client.failed(&io::Error::from(ErrorKind::UnexpectedEof))),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(Failure::of_io(&error)),
             }
         }
         self.flush()?;
@@ -51,50 +60,50 @@ impl Wire {
     /// Reads bytes of HTTP.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Moved, Failure> {
-        let Some(tls) = &mut self.tls else { return self.socket.read(buffer) };
+        let Some(session) = &mut self.tls else { return self.socket.read(buffer) };
         loop {
-            match tls.reader().read(buffer) {
+            match session.connection.reader().read(buffer) {
                 Ok(0) => return Ok(Moved::End),
                 Ok(len) => return Ok(Moved::Bytes(len)),
                 // Many peers close without saying so first.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Moved::End),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(Failure::of_io(&error)),
             }
-            match tls.read_tls(&mut Stream(&self.socket)) {
+            match session.connection.read_tls(&mut Stream(&self.socket)) {
                 // At the end of the stream, the reader says whether the peer said so.
-                Ok(_) => taken(tls)?,
+                Ok(_) => session.decrypt()?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Moved::Later),
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(Failure::of_io(&error)),
             }
         }
     }
 
     /// Whether bytes were read from the socket and not taken yet, so that epoll does not report them.
     pub(crate) fn holds_bytes(&mut self) -> bool {
-        self.tls.as_mut().is_some_and(|tls| {
-            tls.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+        self.tls.as_mut().is_some_and(|session| {
+            session.connection.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
         })
     }
 
     /// Takes bytes of HTTP to be sent.
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<Moved, Failure> {
-        let Some(tls) = &mut self.tls else { return self.socket.write(bytes) };
+        let Some(session) = &mut self.tls else { return self.socket.write(bytes) };
         // It takes as much as its buffer has room for.
-        let taken = tls.writer().write(bytes).map_err(|error| failure(&error))?;
+        let taken = session.connection.writer().write(bytes).map_err(|error| Failure::of_io(&error))?;
         self.flush()?;
         Ok(if taken == 0 { Moved::Later } else { Moved::Bytes(taken) })
     }
 
     /// Sends what was taken, as far as the peer takes it. Returns whether that was all.
     pub(crate) fn flush(&mut self) -> Result<bool, Failure> {
-        let Some(tls) = &mut self.tls else { return Ok(true) };
-        while tls.wants_write() {
-            match tls.write_tls(&mut Stream(&self.socket)) {
+        let Some(Session { connection, .. }) = self.tls.as_deref_mut() else { return Ok(true) };
+        while connection.wants_write() {
+            match connection.write_tls(&mut Stream(&self.socket)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(failure(&error)),
+                Err(error) => return Err(Failure::of_io(&error)),
             }
         }
         Ok(true)
@@ -136,15 +145,10 @@ fn moved(moved: Result<Moved, Failure>) -> io::Result<usize> {
     }
 }
 
-/// Decrypts what was read.
-fn taken(tls: &mut ClientConnection) -> Result<(), Failure> {
-    tls.process_new_packets().map(|_state| ()).map_err(|_refused| Failure::Tls)
-}
-
-fn failure(error: &io::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::ConnectionReset => Failure::Reset,
-        ErrorKind::InvalidData => Failure::Tls,
-        _ => Failure::Other,
+impl Session {
+    /// Decrypts what was read.
+    fn decrypt(&mut self) -> Result<(), Failure> {
+        let decrypted = self.connection.process_new_packets();
+        decrypted.map(|_state| ()).map_err(|error| self.client.failed(&error))
     }
 }

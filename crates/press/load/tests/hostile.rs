@@ -79,6 +79,7 @@ fn endless(mut stream: TcpStream, bytes: &[u8]) {
 fn plan(url: &str, body: &[u8]) -> Plan {
     Plan {
         target: Target::parse(url).unwrap(),
+        protocol: load::Protocol::Http1,
         method: if body.is_empty() { "GET" } else { "POST" }.to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),

@@ -54,6 +54,7 @@ fn stalling(period: Duration, stall: Duration) -> String {
 fn plan(url: &str, connections: u32, rate: f64, duration: Duration) -> Plan {
     Plan {
         target: Target::parse(url).unwrap(),
+        protocol: load::Protocol::Http1,
         method: "GET".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),

@@ -17,12 +17,22 @@ use std::time::Duration;
 /// process.
 fn server(folder: &std::path::Path, body: usize, answers: usize) -> (String, PathBuf) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    serve(folder, &made.cert, &made.signing_key, body, answers)
+}
+
+fn serve(
+    folder: &std::path::Path,
+    made: &rcgen::Certificate,
+    key: &rcgen::KeyPair,
+    body: usize,
+    answers: usize,
+) -> (String, PathBuf) {
     let certificate = folder.join("certificate.pem");
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    std::fs::write(&certificate, made.pem()).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![made.der().clone()], key).unwrap();
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
@@ -54,6 +64,7 @@ fn answer(config: Arc<ServerConfig>, stream: TcpStream, body: usize, answers: us
 fn loaded(url: &str, trust: Trust) -> Run {
     let plan = Plan {
         target: Target::parse(url).unwrap(),
+        protocol: load::Protocol::Http1,
         method: "GET".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
@@ -92,6 +103,23 @@ fn a_certificate_that_the_user_names_is_accepted_and_an_unknown_one_is_not() {
     // The certificate is of localhost, not of its address.
     let address = url.replace("localhost", "127.0.0.1");
     assert_eq!(failed(&loaded(&address, Trust::File(certificate)), Failure::Tls), 50);
+}
+
+#[test]
+fn a_certificate_of_an_authority_is_accepted_from_a_server_if_the_user_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    // As `openssl req -x509` makes them.
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = parameters.self_signed(&key).unwrap();
+    let (url, certificate) = serve(folder.path(), &made, &key, 2, usize::MAX);
+    assert_eq!(loaded(&url, Trust::File(certificate.clone())).counts.responses, 50);
+    let address = url.replace("localhost", "127.0.0.1");
+    let refused = loaded(&address, Trust::File(certificate));
+    assert_eq!(failed(&refused, Failure::Tls), 50);
+    let error = refused.tls_error.unwrap();
+    assert!(error.contains("not valid for name"), "{error}");
 }
 
 #[test]

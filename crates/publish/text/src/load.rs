@@ -5,7 +5,8 @@ use crate::width::Width;
 use anstyle::Style;
 use base::number::{grouped, real_u64};
 use load::{
-    Drive, Figures, Latencies, Objective, Percentiles, Plan, Run, Schedule, Second, Verdict, quantile_ms,
+    Drive, Failure, Figures, Latencies, Objective, Percentiles, Plan, Protocol, Run, Schedule, Second,
+    Verdict, quantile_ms,
 };
 use report::unit::{duration, show};
 
@@ -117,8 +118,13 @@ fn what(plan: &Plan) -> String {
         Drive::Max => format!("as fast as possible for {time}"),
     };
     let kept = if plan.keeps_alive { "" } else { ", a new one for each request" };
+    let protocol = match plan.protocol {
+        Protocol::Http1 => String::new(),
+        Protocol::Http2 { streams: 1 } => " of HTTP/2".to_owned(),
+        Protocol::Http2 { streams } => format!(" of HTTP/2 with up to {streams} streams each"),
+    };
     format!(
-        "{drive} · up to {} connections{kept} · time-out {}",
+        "{drive} · up to {} connections{protocol}{kept} · time-out {}",
         plan.connections,
         duration(plan.timeout.as_secs_f64() * 1e3)
     )
@@ -138,11 +144,12 @@ fn accounts(page: &mut Page, run: &Run) {
         &if of_status.is_empty() { answered } else { format!("{answered} · {}", of_status.join(" · ")) },
     );
     for (failure, count) in run.errors() {
-        page.block(
-            "failed",
-            Tone::Bad,
-            &format!("{} ({}): {}", grouped(count), share(count), failure.words()),
-        );
+        let cause = match &run.tls_error {
+            Some(error) if failure == Failure::Tls => format!(": {error}"),
+            _ => String::new(),
+        };
+        let text = format!("{} ({}): {}{cause}", grouped(count), share(count), failure.words());
+        page.block("failed", Tone::Bad, &text);
     }
     if counts.timeouts > 0 {
         let text =
