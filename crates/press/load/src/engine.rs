@@ -15,7 +15,10 @@ use crate::http1::{Progress, ResponseReader};
 use crate::linked::LinkedNumbers;
 use crate::outcome::{Failure, Outcome};
 use crate::pace::Pace;
+use crate::parts::Parts;
+use crate::prepared::{Outgoing, Prepared};
 use crate::record::{Counts, Ended, Interval};
+use crate::scenario::{Flow, Script, Tally, Unfit};
 use crate::socket::Moved;
 use crate::tls::Client;
 use crate::wire::Wire;
@@ -53,9 +56,7 @@ pub(crate) struct Work<'a> {
     pub(crate) addresses: &'a [SocketAddr],
     /// What encrypts, if anything does.
     pub(crate) tls: Option<&'a Client>,
-    /// A whole request.
-    pub(crate) request: &'a [u8],
-    pub(crate) is_head: bool,
+    pub(crate) requests: &'a Prepared<'a>,
     pub(crate) connections: u32,
     pub(crate) keeps_alive: bool,
     pub(crate) timeout_ns: u64,
@@ -91,12 +92,14 @@ impl Gate {
 }
 
 /// What a worker needed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Used {
     /// Connections that were open when the run began.
     pub(crate) connections: u64,
     pub(crate) cpu_ns: u64,
     pub(crate) wall_ns: u64,
+    /// What became of the requests of a scenario.
+    pub(crate) tally: Option<Tally>,
 }
 
 /// A request under way.
@@ -106,6 +109,15 @@ struct Pending {
     sent_ns: u64,
     /// How many of its bytes are written.
     written: usize,
+}
+
+/// The next request of a scenario.
+struct Next<'a> {
+    flow: Flow,
+    /// Its number.
+    request: usize,
+    /// Its parts, if values change them.
+    parts: Option<Parts<'a>>,
 }
 
 #[derive(Debug)]
@@ -119,14 +131,22 @@ struct Connection {
     listens_to_write: bool,
     reader: ResponseReader,
     pending: Option<Pending>,
+    outgoing: Outgoing,
+    /// The flow whose request it is, in a scenario.
+    flow: Option<Flow>,
     /// Which address it tries.
     address: usize,
 }
 
 /// Runs a worker until everything is accounted for. `finished` gets each interval, in order of time.
-pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, pace: Pace, finished: F) -> Result<Used, Errno> {
+pub(crate) fn run<F: FnMut(Interval)>(
+    work: &Work<'_>,
+    pace: Pace,
+    script: Option<Script<'_>>,
+    finished: F,
+) -> Result<Used, Errno> {
     // Nobody waits for a worker that could not be set up.
-    let (mut worker, connections) = match Worker::new(work, pace, finished) {
+    let (mut worker, connections) = match Worker::new(work, pace, script, finished) {
         Ok(mut worker) => {
             let opened = if work.keeps_alive { worker.open_all() } else { Ok(0) };
             (Ok(worker), opened)
@@ -138,12 +158,15 @@ pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, pace: Pace, finished: F) 
     worker.begin(clock);
     let cpu = thread_cpu_ns();
     worker.run()?;
-    Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns() })
+    let tally = worker.script.take().map(Script::into_tally);
+    Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns(), tally })
 }
 
 struct Worker<'a, F> {
     work: &'a Work<'a>,
     pace: Pace,
+    /// What a scenario does.
+    script: Option<Script<'a>>,
     clock: Clock,
     epoll: OwnedFd,
     alarm: Alarm,
@@ -165,7 +188,7 @@ struct Worker<'a, F> {
 }
 
 impl<'a, F: FnMut(Interval)> Worker<'a, F> {
-    fn new(work: &'a Work<'a>, pace: Pace, finished: F) -> Result<Self, Errno> {
+    fn new(work: &'a Work<'a>, pace: Pace, script: Option<Script<'a>>, finished: F) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let clock = Clock::start();
         let alarm = Alarm::new(clock, &epoll, ALARM)?;
@@ -174,12 +197,15 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             is_connected: false,
             is_open: false,
             listens_to_write: false,
-            reader: ResponseReader::new(work.is_head),
+            reader: ResponseReader::new(false),
             pending: None,
+            outgoing: Outgoing::default(),
+            flow: None,
             address: 0,
         };
         Ok(Self {
             pace,
+            script,
             clock,
             epoll,
             alarm,
@@ -312,7 +338,13 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     fn next_due(&mut self, now_ns: u64) -> Option<u64> {
         let last_ns = self.work.end_ns.saturating_add(self.work.timeout_ns);
         let sends = self.interrupted_ns.is_none() && (now_ns < last_ns || !self.pace.is_open());
-        if sends { self.pace.next_due() } else { None }
+        if !sends {
+            return None;
+        }
+        let Some(script) = &self.script else { return self.pace.next_due() };
+        let of_flow = script.next_due().filter(|due| *due < last_ns && now_ns < last_ns);
+        let of_pace = if script.has_room() { self.pace.next_due() } else { None };
+        of_flow.into_iter().chain(of_pace).min()
     }
 
     fn has_free(&self) -> bool {
@@ -341,14 +373,39 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             if due_ns > now_ns || !self.has_free() {
                 return;
             }
-            self.pace.take();
-            self.send(due_ns, now_ns);
+            self.begin_request(due_ns, now_ns);
             now_ns = self.clock.now_ns();
         }
     }
 
+    /// Begins what is due at that time: the next request of a flow, or what the next arrival asks for.
+    fn begin_request(&mut self, due_ns: u64, now_ns: u64) {
+        let Some(script) = &mut self.script else {
+            self.pace.take();
+            return self.send(due_ns, now_ns, None);
+        };
+        let waiting = script.take_waiting(due_ns);
+        let flow = waiting.unwrap_or_else(|| {
+            self.pace.take();
+            script.begin()
+        });
+        let request = script.request_of(&flow);
+        let parts =
+            if self.work.requests.is_constant(request) { Ok(None) } else { script.parts(&flow).map(Some) };
+        match parts {
+            Ok(parts) => {
+                script.sent(&flow, &mut self.interval.counts);
+                self.send(due_ns, now_ns, Some(Next { flow, request, parts }));
+            }
+            Err(Unfit) => {
+                script.refused(flow, &mut self.interval.counts);
+                self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
+            }
+        }
+    }
+
     /// Sends a request on an idle connection, or on a new one.
-    fn send(&mut self, due_ns: u64, now_ns: u64) {
+    fn send(&mut self, due_ns: u64, now_ns: u64, next: Option<Next<'a>>) {
         let pending = Pending { due_ns, sent_ns: now_ns, written: 0 };
         self.under_way += 1;
         self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(self.free_since_ns)));
@@ -362,7 +419,13 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         self.busy.push(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         connection.pending = Some(pending);
-        connection.reader.reset();
+        let (request, parts, flow) = match next {
+            None => (0, None, None),
+            Some(Next { flow, request, parts }) => (request, parts, Some(flow)),
+        };
+        let is_head = self.work.requests.prepare(request, parts.as_ref(), &mut connection.outgoing);
+        connection.reader.expect(is_head, self.work.requests.wanted(request).answer());
+        connection.flow = flow;
         let began = if connection.wire.is_some() { Ok(()) } else { self.connect(number) };
         if let Err(failure) = began.and_then(|()| self.write(number)) {
             self.fail(number, failure);
@@ -393,7 +456,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             return Ok(());
         }
         let mut waits = !wire.flush()?;
-        while let Some(rest) = self.work.request.get(pending.written..).filter(|rest| !rest.is_empty()) {
+        let bytes = self.work.requests.bytes(&connection.outgoing);
+        while let Some(rest) = bytes.get(pending.written..).filter(|rest| !rest.is_empty()) {
             match wire.write(rest)? {
                 Moved::Bytes(written) => pending.written += written,
                 Moved::Later | Moved::End => {
@@ -510,7 +574,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
                 let is_excess = used < len;
                 self.interval.counts.excess += u64::from(is_excess);
                 // An answer before the whole request was sent leaves the rest of it unsent.
-                let is_whole = pending.written >= self.work.request.len();
+                let is_whole = pending.written >= self.work.requests.bytes(&connection.outgoing).len();
                 let is_kept = keeps_alive && self.work.keeps_alive && !is_closing && !is_excess && is_whole;
                 self.answered(number, status, is_kept, now_ns);
             }
@@ -540,7 +604,14 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         let Some(Pending { due_ns, sent_ns, .. }) = connection.pending.take() else { return };
         self.busy.remove(number);
         self.under_way -= 1;
-        self.interval.ended(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome });
+        let ended = Ended { due_ns, sent_ns, end_ns: now_ns, outcome };
+        self.interval.ended(&ended);
+        if let (Some(flow), Some(script)) = (connection.flow.take(), &mut self.script) {
+            let answer = connection.reader.answer();
+            if !script.ended(flow, &ended, answer.as_deref(), &mut self.interval.counts) {
+                return;
+            }
+        }
         let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
         self.pace.ended(now_ns, pause_ns);
     }
@@ -583,8 +654,14 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         for number in 0..self.work.connections {
             self.end(number, Outcome::Failed(Failure::Interrupted), now_ns);
         }
+        if let Some(script) = &mut self.script {
+            script.give_up_waiting(now_ns, &mut self.interval);
+        }
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
-            self.interval.unsent(due_ns, now_ns);
+            match &mut self.script {
+                Some(script) => script.give_up(due_ns, now_ns, &mut self.interval),
+                None => self.interval.unsent(due_ns, now_ns),
+            }
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {

@@ -4,7 +4,9 @@ use crate::engine::{self, Gate, SECOND_NS, Used, Work};
 use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
+use crate::prepared::Prepared;
 use crate::record::{Counts, Interval, Latencies};
+use crate::scenario::{Script, Tally};
 use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
@@ -54,6 +56,8 @@ pub struct Run {
     pub connections: u64,
     /// Whether it was interrupted before its end.
     pub is_interrupted: bool,
+    /// What became of each request of a scenario. Empty without one.
+    pub tally: Tally,
 }
 
 /// Why a run could not begin.
@@ -94,7 +98,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     };
     let threads = plan.threads.clamp(1, usize::try_from(connections).unwrap_or(1).max(1));
     let addresses = plan.target.addresses();
-    let request = plan.request();
+    let requests = Prepared::new(plan);
     let tls = if plan.target.is_tls {
         Some(Client::new(&plan.target.host, &plan.trust, &[b"http/1.1"])?)
     } else {
@@ -110,8 +114,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                 let work = Work {
                     addresses: &addresses,
                     tls: tls.as_ref(),
-                    request: &request,
-                    is_head: plan.method == "HEAD",
+                    requests: &requests,
                     connections: part(connections, worker, threads),
                     keeps_alive: plan.keeps_alive,
                     timeout_ns: nanoseconds(plan.timeout),
@@ -120,8 +123,9 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     gate: &gate,
                 };
                 let pace = pace(plan, &work, (worker, threads));
+                let script = plan.scenario.as_ref().map(|of| Script::new(of, worker, threads));
                 let sender = sender.clone();
-                scope.spawn(move || engine::run(&work, pace, |interval| drop(sender.send(interval))))
+                scope.spawn(move || engine::run(&work, pace, script, |interval| drop(sender.send(interval))))
             })
             .collect();
         drop(sender);
@@ -223,7 +227,8 @@ impl Adding {
         self.latencies.add(&of.latencies);
         let until = (second + 1).saturating_mul(SECOND_NS);
         let asked = match &mut self.due {
-            Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()),
+            // Each arrival is a request. The others of its flow are due whenever the one before them is answered.
+            Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()) + of.counts.steps,
             None => of.counts.sent,
         };
         let row = Second { ts_ns: second * SECOND_NS, dur_ns: SECOND_NS, asked, counts: of.counts.clone() };
@@ -244,6 +249,14 @@ impl Adding {
         let wall_ns = used.iter().map(|of| of.wall_ns).max().unwrap_or(0);
         let share = |of: &Used| real_u64(of.cpu_ns) / real_u64(of.wall_ns.max(1));
         let due_ns = nanoseconds(plan.duration).min(wall_ns);
+        let mut tally = Tally::default();
+        for of in used.iter().filter_map(|of| of.tally.as_ref()) {
+            if tally.requests.is_empty() {
+                tally = of.clone();
+            } else {
+                tally.add(of);
+            }
+        }
         let is_interrupted = interrupt.load(std::sync::atomic::Ordering::Relaxed)
             && plan.planned().is_none_or(|of| of != planned);
         Run {
@@ -257,6 +270,7 @@ impl Adding {
             cpu_share: used.iter().map(share).fold(0.0, f64::max),
             connections: used.iter().map(|of| of.connections).sum(),
             is_interrupted,
+            tally,
         }
     }
 }
@@ -264,6 +278,6 @@ impl Adding {
 impl Run {
     /// Requests that failed, by kind: those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
-        Failure::ALL.into_iter().zip(self.counts.errors).filter(|(_, count)| *count > 0)
+        self.counts.errors()
     }
 }

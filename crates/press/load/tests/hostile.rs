@@ -82,6 +82,7 @@ fn plan(url: &str, body: &[u8]) -> Plan {
         method: if body.is_empty() { "GET" } else { "POST" }.to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
+        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: REQUESTS * 5.0 }),
         duration: Duration::from_millis(200),
         connections: 12,
