@@ -12,11 +12,12 @@ mod curl;
 mod har;
 mod shell;
 
-use crate::scenario::MAX_REQUESTS;
 use crate::scenario::file::{FlowFile, RequestFile, ScenarioFile};
-use crate::scenario::template::escaped;
+use crate::scenario::template::{encoded, escaped};
+use crate::scenario::{MAX_HEADERS, MAX_REQUESTS, MAX_WEIGHT};
 use crate::target::Target;
 pub use shell::ShellError;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The longest name that a request gets, in letters.
@@ -205,7 +206,11 @@ fn assemble(
                 });
                 if host {
                     let origin = Target { path: String::new(), ..target.clone() }.url();
-                    placed.push(Placed { origin, path: target.path, entry });
+                    placed.push(Placed {
+                        origin,
+                        path: encoded(&target.path, |byte| byte.is_ascii_graphic()),
+                        entry,
+                    });
                 } else {
                     notes.add("requests to other hosts than asked for: left out");
                 }
@@ -225,11 +230,10 @@ fn assemble(
     let mut requests: Vec<RequestFile> = Vec::new();
     for of in own {
         let made = request(of, &mut notes, &mut secrets);
-        let is_same = |of: &RequestFile| RequestFile { weight: made.weight, ..of.clone() } == made;
-        let same = requests.iter().position(is_same).filter(|_| !options.as_flow);
+        let same = requests.iter().position(|of| is_same(of, &made)).filter(|_| !options.as_flow);
         let has_room = requests.len() < MAX_REQUESTS;
         match same.and_then(|at| requests.get_mut(at)) {
-            Some(same) => same.weight = Some(same.weight.unwrap_or(1).saturating_add(1)),
+            Some(same) => same.weight = Some((same.weight.unwrap_or(1) + 1).min(MAX_WEIGHT)),
             None if has_room => requests.push(made),
             None => notes.add("requests beyond the first 64 that differ: left out"),
         }
@@ -253,21 +257,29 @@ fn assemble(
 
 /// The origin that most requests go to; of several, the one that comes first.
 fn most_frequent(placed: &[Placed]) -> Option<String> {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for of in placed {
-        match counts.iter_mut().find(|(origin, _)| *origin == of.origin) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((&of.origin, 1)),
-        }
+    // How often each occurs, and where it is first.
+    let mut counts: BTreeMap<&str, (u64, Reverse<usize>)> = BTreeMap::new();
+    for (at, of) in placed.iter().enumerate() {
+        counts.entry(&of.origin).or_insert((0, Reverse(at))).0 += 1;
     }
-    let most = counts.iter().map(|(_, count)| *count).max()?;
-    counts.iter().find(|(_, count)| *count == most).map(|(origin, _)| (*origin).to_owned())
+    let most = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(most.0.to_owned())
+}
+
+/// Whether two requests are the same, however often each occurs.
+fn is_same(a: &RequestFile, b: &RequestFile) -> bool {
+    (&a.method, &a.path, &a.headers, &a.body, &a.body_file)
+        == (&b.method, &b.path, &b.headers, &b.body, &b.body_file)
 }
 
 fn request(of: Placed, notes: &mut Notes, secrets: &mut BTreeMap<String, String>) -> RequestFile {
     let Entry { method, headers, body, .. } = of.entry;
     let mut kept = toml::Table::new();
-    for (name, value) in headers {
+    for (number, (name, value)) in headers.into_iter().enumerate() {
+        if number >= MAX_HEADERS {
+            notes.add("headers beyond the first 100 of a request: left out");
+            continue;
+        }
         let lower = name.to_ascii_lowercase();
         if OF_CONNECTION.contains(&lower.as_str()) || name.starts_with(':') {
             notes.add("headers that belong to the connection (Host, Content-Length, ...): left out");

@@ -22,8 +22,8 @@ mod tally;
 pub(crate) mod template;
 
 pub use answer::{Answer, Wanted};
-pub(crate) use compile::MAX_REQUESTS;
 pub use compile::{Loaded, ScenarioError};
+pub(crate) use compile::{MAX_HEADERS, MAX_REQUESTS, MAX_WEIGHT};
 pub(crate) use script::Script;
 pub use tally::{FlowTally, RequestTally, Tally};
 

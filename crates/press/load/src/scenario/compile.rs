@@ -13,11 +13,11 @@ use std::time::Duration;
 /// The most requests of a scenario, each with its own figures.
 pub(crate) const MAX_REQUESTS: usize = 64;
 /// The most headers of a request.
-const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 /// The most CSV files.
 const MAX_CSV: usize = 100;
 /// The largest weight.
-const MAX_WEIGHT: u32 = 1_000_000;
+pub(crate) const MAX_WEIGHT: u32 = 1_000_000;
 /// The longest pause before a request of a flow.
 const MAX_THINK: Duration = Duration::from_mins(10);
 

@@ -219,7 +219,7 @@ pub(crate) fn percent_encoded(value: &str) -> String {
 }
 
 /// Percent-encodes the bytes that are not among these.
-pub(super) fn encoded(value: &str, is_kept: impl Fn(u8) -> bool) -> String {
+pub(crate) fn encoded(value: &str, is_kept: impl Fn(u8) -> bool) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         if is_kept(byte) {
