@@ -18,7 +18,7 @@ use crate::pace::Pace;
 use crate::parts::Parts;
 use crate::prepared::{Outgoing, Prepared};
 use crate::record::{Counts, Ended, Interval};
-use crate::scenario::{Flow, Script, Tally, Unfit};
+use crate::scenario::{Flow, Script, Tally};
 use crate::socket::Moved;
 use crate::tls::Client;
 use crate::wire::Wire;
@@ -392,16 +392,12 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         let request = script.request_of(&flow);
         let parts =
             if self.work.requests.is_constant(request) { Ok(None) } else { script.parts(&flow).map(Some) };
-        match parts {
-            Ok(parts) => {
-                script.sent(&flow, &mut self.interval.counts);
-                self.send(due_ns, now_ns, Some(Next { flow, request, parts }));
-            }
-            Err(Unfit) => {
-                script.refused(flow, &mut self.interval.counts);
-                self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
-            }
-        }
+        let Ok(parts) = parts else {
+            script.refused(flow, &mut self.interval.counts);
+            return self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
+        };
+        script.sent(&flow, &mut self.interval.counts);
+        self.send(due_ns, now_ns, Some(Next { flow, request, parts }));
     }
 
     /// Sends a request on an idle connection, or on a new one.

@@ -78,7 +78,8 @@ pub enum ImportError {
 }
 
 fn listed(notes: &[(String, u64)]) -> String {
-    notes.iter().map(|(what, count)| format!("\n  {count} × {what}")).collect()
+    let lines: Vec<String> = notes.iter().map(|(what, count)| format!("\n  {count} × {what}")).collect();
+    lines.concat()
 }
 
 /// How to import.

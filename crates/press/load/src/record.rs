@@ -180,12 +180,12 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// How long it took from when it was due.
-    pub(crate) fn from_due_ns(&self) -> u64 {
+    pub(crate) fn since_due_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.due_ns).max(1)
     }
 
     /// How long it took from when it was sent.
-    pub(crate) fn from_send_ns(&self) -> u64 {
+    pub(crate) fn since_send_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.sent_ns).max(1)
     }
 }
@@ -215,8 +215,8 @@ impl Interval {
     #[inline]
     pub(crate) fn ended(&mut self, ended: &Ended) {
         if self.counts.ended(ended) {
-            self.latencies.schedule.saturating_record(ended.from_due_ns());
-            self.latencies.send.saturating_record(ended.from_send_ns());
+            self.latencies.schedule.saturating_record(ended.since_due_ns());
+            self.latencies.send.saturating_record(ended.since_send_ns());
         }
     }
 

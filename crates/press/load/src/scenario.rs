@@ -89,7 +89,7 @@ struct FlowOf {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flow {
     arrival: u64,
-    flow: usize,
+    which: usize,
     /// The request that is next or under way.
     step: usize,
     /// What was extracted so far.
@@ -157,16 +157,16 @@ impl Scenario {
     pub(crate) fn begin(&self, arrival: u64) -> Flow {
         let flow = self.which(arrival);
         let values = self.flows.get(flow).map_or(0, |of| of.values);
-        Flow { arrival, flow, step: 0, values: vec![String::new(); values] }
+        Flow { arrival, which: flow, step: 0, values: vec![String::new(); values] }
     }
 
     /// The number of the request that a flow is at.
     pub(crate) fn request_of(&self, flow: &Flow) -> usize {
-        self.flows.get(flow.flow).map_or(0, |of| of.requests.start).saturating_add(flow.step)
+        self.flows.get(flow.which).map_or(0, |of| of.requests.start).saturating_add(flow.step)
     }
 
     fn is_over(&self, flow: &Flow) -> bool {
-        self.flows.get(flow.flow).is_none_or(|of| flow.step >= of.requests.len())
+        self.flows.get(flow.which).is_none_or(|of| flow.step >= of.requests.len())
     }
 
     fn think_ns(&self, flow: &Flow) -> u64 {
@@ -176,7 +176,7 @@ impl Scenario {
     /// The parts of a request that no value changes. `None` if one does.
     pub(crate) fn constant(&self, request: usize) -> Option<Parts<'_>> {
         let of = self.requests.get(request).filter(|of| of.is_constant())?;
-        let nothing = Flow { arrival: 0, flow: 0, step: 0, values: Vec::new() };
+        let nothing = Flow { arrival: 0, which: 0, step: 0, values: Vec::new() };
         self.fill(of, &nothing).ok()
     }
 

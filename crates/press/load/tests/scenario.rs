@@ -5,7 +5,7 @@
 use load::{Drive, Loaded, Plan, Run, ScenarioError, Schedule, Trust, run};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};

@@ -125,9 +125,9 @@ pub(super) fn entries(words: &[String], notes: &mut Notes) -> Result<Vec<Entry>,
                 letters = letters.get(letter.len_utf8()..).unwrap_or_default();
                 let takes = LETTERS_WITH_VALUE.contains(letter);
                 let rest = if takes { std::mem::take(&mut letters) } else { "" };
-                let mut next = || {
-                    if rest.is_empty() { words.next().cloned().unwrap_or_default() } else { rest.to_owned() }
-                };
+                let rest = Some(rest).filter(|rest| !rest.is_empty());
+                let mut next =
+                    || rest.map(str::to_owned).or_else(|| words.next().cloned()).unwrap_or_default();
                 command.option(&format!("-{letter}"), &mut next, notes);
             }
         }
@@ -154,7 +154,7 @@ impl Command {
                 self.headers.push(("Authorization".to_owned(), value));
             }
             "--oauth2-bearer" => {
-                self.headers.push(("Authorization".to_owned(), format!("Bearer {}", next())))
+                self.headers.push(("Authorization".to_owned(), format!("Bearer {}", next())));
             }
             "--cookie" => match next() {
                 cookies if cookies.contains('=') => self.headers.push(("Cookie".to_owned(), cookies)),
@@ -166,11 +166,11 @@ impl Command {
             "--get" => self.is_get = true,
             "--head" => self.is_head = true,
             "--compressed" => {
-                self.headers.push(("Accept-Encoding".to_owned(), "gzip, deflate, br".to_owned()))
+                self.headers.push(("Accept-Encoding".to_owned(), "gzip, deflate, br".to_owned()));
             }
             "--insecure" => notes.add("-k: not part of a scenario; run it with --insecure"),
             "--location" => {
-                notes.add("-L: redirects are not followed; extract the header Location in a flow")
+                notes.add("-L: redirects are not followed; extract the header Location in a flow");
             }
             "--form" => {
                 next();

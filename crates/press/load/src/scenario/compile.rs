@@ -122,8 +122,8 @@ impl Loaded {
     }
 }
 
-fn part(place: impl Into<String>, cause: impl ToString) -> ScenarioError {
-    ScenarioError::Part { place: place.into(), cause: cause.to_string() }
+fn part(place: impl Into<String>, cause: impl Into<String>) -> ScenarioError {
+    ScenarioError::Part { place: place.into(), cause: cause.into() }
 }
 
 /// Where all requests go to: the URL that the user gave, or the origin of the first request with a whole URL.
@@ -287,12 +287,11 @@ impl Compiling<'_> {
         let mut places = 0;
         let path = self.path(&file.path, &mut places, extracted)?;
         let mut headers = self.headers(&file.headers, &mut places, extracted)?;
-        let body = match &file.body_file {
-            Some(name) => Body::Bytes((self.read)(name).map_err(|error| format!("{name}: {error}"))?),
-            None => {
-                let text = file.body.as_deref().unwrap_or_default();
-                Body::Text(self.template("body", text, Place::Body, &mut places, extracted)?)
-            }
+        let body = if let Some(name) = &file.body_file {
+            Body::Bytes((self.read)(name).map_err(|error| format!("{name}: {error}"))?)
+        } else {
+            let text = file.body.as_deref().unwrap_or_default();
+            Body::Text(self.template("body", text, Place::Body, &mut places, extracted)?)
         };
         let think =
             file.think.as_deref().map(self.time).transpose().map_err(|cause| format!("think: {cause}"))?;

@@ -30,15 +30,13 @@ impl JsonPath {
                 (step, rest) = (Step::Member(name.to_owned()), after.get(end..)?);
             } else {
                 let after = rest.strip_prefix('[')?.trim_start();
-                (step, rest) = match after.chars().next()? {
-                    quote @ ('\'' | '"') => {
-                        let (name, after) = after.get(1..)?.split_once(quote)?;
-                        (Step::Member(name.to_owned()), after.trim_start().strip_prefix(']')?)
-                    }
-                    _ => {
-                        let (number, after) = after.split_once(']')?;
-                        (element(number.trim())?, after)
-                    }
+                let first = after.chars().next()?;
+                (step, rest) = if first == '\'' || first == '"' {
+                    let (name, after) = after.get(1..)?.split_once(first)?;
+                    (Step::Member(name.to_owned()), after.trim_start().strip_prefix(']')?)
+                } else {
+                    let (number, after) = after.split_once(']')?;
+                    (element(number.trim())?, after)
                 };
             }
             steps.push(step);

@@ -11,7 +11,7 @@ const MAX_ROWS: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) names: Vec<String>,
-    rows: Vec<csv::StringRecord>,
+    records: Vec<csv::StringRecord>,
     is_random: bool,
 }
 
@@ -45,18 +45,18 @@ impl Rows {
             }
             rows.push(row.map_err(RowsError::Csv)?);
         }
-        if rows.is_empty() { Err(RowsError::NoRows) } else { Ok(Self { names, rows, is_random }) }
+        if rows.is_empty() { Err(RowsError::NoRows) } else { Ok(Self { names, records: rows, is_random }) }
     }
 
     /// A value of the row that belongs to an arrival. `choice` tells this file from others.
     pub(super) fn value(&self, seed: u64, arrival: u64, choice: u64, column: usize) -> &str {
-        let count = base::number::wide(self.rows.len());
+        let count = base::number::wide(self.records.len());
         let at = if self.is_random {
             choice::below(choice::random(seed, arrival, choice), count)
         } else {
             arrival % count.max(1)
         };
-        let row = usize::try_from(at).ok().and_then(|at| self.rows.get(at));
+        let row = usize::try_from(at).ok().and_then(|at| self.records.get(at));
         row.and_then(|row| row.get(column)).unwrap_or_default()
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Script<'a> {
         let flow = self.scenario.begin(self.next);
         self.next = self.next.saturating_add(self.stride);
         self.open += 1;
-        if let Some(of) = self.tally.flows.get_mut(flow.flow) {
+        if let Some(of) = self.tally.flows.get_mut(flow.which) {
             of.planned += 1;
         }
         flow
@@ -114,7 +114,7 @@ impl<'a> Script<'a> {
         flow.step += 1;
         let is_last = self.scenario.is_over(&flow);
         if !is_answered || is_last {
-            if is_answered && let Some(of) = self.tally.flows.get_mut(flow.flow) {
+            if is_answered && let Some(of) = self.tally.flows.get_mut(flow.which) {
                 of.completed += 1;
             }
             self.skip(flow, counts);

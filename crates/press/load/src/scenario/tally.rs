@@ -78,8 +78,8 @@ impl RequestTally {
 
     pub(super) fn ended(&mut self, ended: &Ended) {
         if self.counts.ended(ended) {
-            self.schedule.saturating_record(ended.from_due_ns());
-            self.send.saturating_record(ended.from_send_ns());
+            self.schedule.saturating_record(ended.since_due_ns());
+            self.send.saturating_record(ended.since_send_ns());
         }
     }
 }
