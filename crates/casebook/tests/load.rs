@@ -165,7 +165,7 @@ fn a_scenario_goes_nowhere_but_where_its_user_said_it_may() {
     let path = file.to_str().unwrap();
     let write = |text: &str| {
         std::fs::write(&file, format!("{text}\nrate = 10\nduration = '1s'\n[[request]]\npath = '/'\n"))
-            .unwrap()
+            .unwrap();
     };
     write("url = 'http://service.invalid'");
     assert!(refused(&["load", "--scenario", path]).contains("--yes-this-host"));

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let imported = load::import(&bytes, options).with_context(|| args.file.display().to_string())?;
     match args.output.as_deref().filter(|path| !is_stdout(path)) {
         Some(path) => {
-            write_whole(path, args.outputs.rules(), |out| Ok(out.write_all(imported.text.as_bytes())?))?
+            write_whole(path, args.outputs.rules(), |out| Ok(out.write_all(imported.text.as_bytes())?))?;
         }
         None => terminal::print(&imported.text)?,
     }
