@@ -1,6 +1,8 @@
 //! `casebook load`: requests to a service at a given rate, and what became of each.
 
 mod connecting;
+mod import;
+mod scenario;
 
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
@@ -8,11 +10,12 @@ use crate::outputs::Outputs;
 use crate::{duration, terminal};
 use anyhow::{Context, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
-use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Verdict, Watcher};
+use load::{Drive, Kept, Latencies, Loaded, Objective, Plan, Schedule, Second, Target, Verdict, Watcher};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const AFTER_HELP: &str = "\
@@ -23,6 +26,8 @@ Examples:
   casebook load http://127.0.0.1:5080/ -d 10s                      # as fast as possible
   casebook load http://127.0.0.1:5080/ --rate 200 --slo 'p99<50ms' # exit code 1 if it takes longer
   casebook load http://127.0.0.1:5080/ --rate 200 -o before        # keep it: casebook open before
+  casebook load --scenario shop.toml --rate 50                     # several requests and flows: docs/load.md
+  casebook load import session.har -o shop.toml                    # a scenario of what a browser or curl asked
 
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
@@ -31,10 +36,16 @@ Exit codes: 0 for success, 1 if an objective (--slo) is missed, 2 for failure.";
 
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
-    /// Where requests go to: http://HOST[:PORT]/PATH
-    url: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Where requests go to: http://HOST[:PORT]/PATH. With --scenario, http://HOST[:PORT]
+    #[arg(required_unless_present = "scenario")]
+    url: Option<String>,
+    /// Send the requests of a scenario file, with its weights, values and checks
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "headers", "data", "data_file"])]
+    scenario: Option<PathBuf>,
     /// Requests per second: 200, steps `100,200,400` of equal length, or `100..1000` for a rate that changes evenly. Without
     /// it, --users or as fast as possible
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "users")]
@@ -42,8 +53,8 @@ pub(crate) struct Args {
     /// Send at random times, as many independent users would, instead of evenly
     #[arg(long, requires = "rate")]
     poisson: bool,
-    /// The seed of random times
-    #[arg(long, default_value_t = 1, requires = "poisson")]
+    /// The seed of random times, and of what a scenario chooses
+    #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Send at the times in a file: a number of seconds since the beginning in each line, in ascending order
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "users"])]
@@ -91,6 +102,11 @@ pub(crate) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Import(import::Args),
 }
 
 /// Files that are open besides connections.
@@ -149,10 +165,14 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(mut args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Import(args)) = args.command {
+        return import::run(&args);
+    }
+    let loaded = scenario::read(&mut args)?;
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
     let (objectives, output) = (args.objectives.clone(), args.output.clone());
-    let plan = plan(args)?;
+    let plan = plan(args, loaded)?;
     more_files(plan.connections);
     let interrupt = Interrupt::catch()?;
     // What was measured until then is reported.
@@ -257,8 +277,12 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-fn plan(args: Args) -> anyhow::Result<Plan> {
-    let target = args.connecting.target(&args.url)?;
+fn plan(args: Args, loaded: Option<Loaded>) -> anyhow::Result<Plan> {
+    let (target, scenario) = match loaded {
+        Some(of) => (of.target, Some(Arc::new(of.scenario))),
+        None => (Target::parse(&scenario::url(args.url)?)?, None),
+    };
+    let target = args.connecting.target(target)?;
     let body = match (args.data, args.data_file) {
         (Some(text), _) => text.into_bytes(),
         (None, Some(file)) => {
@@ -293,6 +317,7 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
         method,
         headers: args.headers,
         body,
+        scenario,
         drive,
         duration,
         connections: args.users.unwrap_or(args.connecting.connections),

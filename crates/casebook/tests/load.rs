@@ -121,3 +121,85 @@ fn a_kept_run_is_a_folder_without_what_may_be_secret() {
     // The same place twice: nothing is replaced.
     assert_eq!(run(&args).status.code(), Some(2));
 }
+
+#[test]
+fn a_scenario_has_figures_of_each_request_and_its_failed_checks_are_errors() {
+    let url = service();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("shop.toml"), folder.path().join("run"));
+    let text = format!(
+        "url = '{}'\nrate = 40\nduration = '1s'\nslo = ['errors<1%']\n[[csv]]\nfile = 'users.csv'\n\
+         [[request]]\nname = 'good'\npath = '/{{{{user}}}}'\nexpect = {{ status = 200, body_contains = 'ok' }}\n\
+         [[flow]]\nname = 'two'\n[[flow.step]]\nname = 'bad'\nbody_file = 'body'\npath = '/b'\nexpect = {{ status = 201 }}\n\
+         [[flow.step]]\nname = 'after'\npath = '/c'\n",
+        url.trim_end_matches('/')
+    );
+    std::fs::write(&file, text).unwrap();
+    std::fs::write(folder.path().join("users.csv"), "user\nann\n").unwrap();
+    std::fs::write(folder.path().join("body"), b"\x00\xff").unwrap();
+    let [path, kept] = [&file, &out].map(|path| path.to_str().unwrap());
+    let output = run(&["load", "--scenario", path, "-o", kept, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let of: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let planned = accounted(&of);
+    let count = |at: usize, name: &str| of["requests"][at][name].as_u64().unwrap();
+    let bad = count(1, "planned");
+    assert_eq!((planned, count(0, "planned") + bad), (40 + bad, 40));
+    assert_eq!((count(2, "unsent"), &of["requests"][1]["failed_checks"]["status"]), (bad, &Value::from(bad)));
+    assert_eq!((of["failed_checks"].as_u64(), of["flows"][0]["completed"].as_u64()), (Some(bad), Some(0)));
+    // The evidence has the same share of errors.
+    let share =
+        json(&["query", kept, "select value from metrics where name = 'error_share'", "--format", "json"]);
+    let expected = 2.0 * bad as f64 / planned as f64;
+    assert!(share.to_string().contains(&format!("{expected:.4}")[..5]), "{share} {expected}");
+    let explained = String::from_utf8(run(&["explain", kept]).stdout).unwrap();
+    assert!(explained.contains("load-errors") || explained.contains("fail"), "{explained}");
+    let page = String::from_utf8(run(&["load", "--scenario", path, "--slo", "rate>0"]).stdout).unwrap();
+    assert!(page.contains("good") && page.contains("two: 0 of"), "{page}");
+}
+
+#[test]
+fn a_scenario_goes_nowhere_but_where_its_user_said_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    let path = file.to_str().unwrap();
+    let write = |text: &str| {
+        std::fs::write(&file, format!("{text}\nrate = 10\nduration = '1s'\n[[request]]\npath = '/'\n"))
+            .unwrap();
+    };
+    write("url = 'http://service.invalid'");
+    assert!(refused(&["load", "--scenario", path]).contains("--yes-this-host"));
+    write("url = 'http://service.invalid'\nallow = ['service.invalid']");
+    let of = json(&["load", "--scenario", path, "--format", "json"]);
+    assert_eq!((accounted(&of), of["errors"]["resolve"].as_u64()), (10, Some(10)));
+    assert!(refused(&["load", "http://other.invalid", "--scenario", path]).contains("--yes-this-host"));
+    for (more, expected) in [("bogus = 1", "unknown field `bogus`"), ("slo = ['p99']", "is not an objective")]
+    {
+        write(&format!("url = 'http://127.0.0.1:1'\n{more}"));
+        assert!(refused(&["load", "--scenario", path]).contains(expected), "{more}");
+    }
+    assert!(refused(&["load", "--scenario", "/dev/zero"]).contains("not a file"));
+    assert_eq!(run(&["load"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_curl_asked_becomes_a_scenario_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let url = service();
+    let folder = tempfile::tempdir().unwrap();
+    let (lines, file) = (folder.path().join("lines.sh"), folder.path().join("a.toml"));
+    std::fs::write(&lines, format!("curl '{url}orders?a={{{{b}}}}' -H 'Cookie: secret=1' -k\ncurl {url}\n"))
+        .unwrap();
+    let [from, to] = [&lines, &file].map(|path| path.to_str().unwrap());
+    let output = run(&["load", "import", from, "-o", to]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("2 different requests") && said.contains("1 × -k") && said.contains("secrets"),
+        "{said}"
+    );
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let of = json(&["load", "--scenario", to, "--rate", "20", "-d", "1s", "--format", "json"]);
+    assert_eq!((accounted(&of), of["responses"].as_u64()), (20, Some(20)));
+    assert!(refused(&["load", "import", "/dev/null"]).contains("not a file"));
+}

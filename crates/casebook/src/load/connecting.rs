@@ -37,13 +37,12 @@ pub(super) struct Connecting {
     insecure: bool,
     /// A host that is not this machine, on which you may put load. May be given several times
     #[arg(long, value_name = "HOST")]
-    yes_this_host: Vec<String>,
+    pub(super) yes_this_host: Vec<String>,
 }
 
 impl Connecting {
     /// Where requests go to, if load may go there.
-    pub(super) fn target(&self, url: &str) -> anyhow::Result<Target> {
-        let target = Target::parse(url)?;
+    pub(super) fn target(&self, target: Target) -> anyhow::Result<Target> {
         let target = match &self.connect_to {
             Some(place) => target.connect_to(place)?,
             None => target,

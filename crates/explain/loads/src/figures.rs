@@ -24,11 +24,12 @@ fn answers(facts: &Facts<'_>) -> Part {
     figure("errors", "errors", "", "Requests without a response, time-outs left out");
     figure("timeouts", "timeouts", "", "Requests that timed out");
     figure("unsent", "unsent", "", "Requests that were never sent");
+    figure("failed_checks", "failed_checks", "", "Responses that failed a check of the scenario");
     figure(
         "error_share",
         "error_share",
         "share",
-        "Planned requests that failed, timed out or were never sent",
+        "Planned requests that failed, timed out, were never sent, or whose response failed a check",
     );
     let values = facts.seconds.iter().map(|of| of.answered).collect();
     part.series.push(Series { name: "answered", unit: "", about: "Responses by second", values });

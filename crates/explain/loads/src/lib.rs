@@ -125,6 +125,8 @@ mod tests {
             .metric("errors", 120.0)
             .metric("responses", 5880.0);
         assert_eq!(found(&run), ["load-errors"]);
+        let run = Run::steady(30).metric("failed_checks", 60.0).metric("failed_responses", 60.0);
+        assert_eq!(found(&run), ["load-errors"]);
         let run =
             Run::steady(30).metric("timeouts", 60.0).metric("timeout_ms", 500.0).metric("responses", 5940.0);
         assert_eq!(found(&run), ["load-timeouts"]);

@@ -1,10 +1,13 @@
 //! The course of a run on one worker: what is due next, what became of the requests, and when it is over.
 
 use crate::clock::Clock;
-use crate::engine::{SECOND_NS, Work};
+
 use crate::outcome::{Failure, Outcome};
 use crate::pace::Pace;
+use crate::parts::Parts;
 use crate::record::{Counts, Ended, Interval};
+use crate::scenario::{Answer, Flow, Script, Tally, Unfit};
+use crate::work::{SECOND_NS, Work};
 use std::sync::atomic::Ordering;
 
 /// How often a worker wakes at least.
@@ -18,10 +21,29 @@ const LAST_ANSWERS_NS: u64 = 1_000_000_000;
 /// How long connections may take to open before a run begins.
 pub(crate) const OPENING_NS: u64 = 5_000_000_000;
 
+/// The next request.
+pub(crate) struct Next<'a> {
+    /// The flow whose request it is, in a scenario.
+    pub(crate) flow: Option<Flow>,
+    /// Its number among the requests of the plan.
+    pub(crate) request: usize,
+    /// Its parts, if values change them.
+    pub(crate) parts: Option<Parts<'a>>,
+}
+
+/// A request that is still under way when a run is over.
+pub(crate) struct Left {
+    pub(crate) due_ns: u64,
+    pub(crate) sent_ns: u64,
+    pub(crate) flow: Option<Flow>,
+}
+
 /// The course of a run, as far as it does not depend on how requests are sent.
 pub(crate) struct Course<'a, F> {
     work: &'a Work<'a>,
     pace: Pace,
+    /// What a scenario does.
+    script: Option<Script<'a>>,
     pub(crate) clock: Clock,
     /// What has been counted since the last whole second.
     pub(crate) interval: Interval,
@@ -34,10 +56,11 @@ pub(crate) struct Course<'a, F> {
 }
 
 impl<'a, F: FnMut(Interval)> Course<'a, F> {
-    pub(crate) fn new(work: &'a Work<'a>, pace: Pace, finished: F) -> Self {
+    pub(crate) fn new(work: &'a Work<'a>, pace: Pace, script: Option<Script<'a>>, finished: F) -> Self {
         Self {
             work,
             pace,
+            script,
             clock: Clock::start(),
             interval: Interval::default(),
             finished,
@@ -76,7 +99,13 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
     pub(crate) fn next_due(&mut self, now_ns: u64) -> Option<u64> {
         let last_ns = self.work.end_ns.saturating_add(self.work.timeout_ns);
         let sends = self.interrupted_ns.is_none() && (now_ns < last_ns || !self.pace.is_open());
-        if sends { self.pace.next_due() } else { None }
+        if !sends {
+            return None;
+        }
+        let Some(script) = &self.script else { return self.pace.next_due() };
+        let of_flow = script.next_due().filter(|due| *due < last_ns && now_ns < last_ns);
+        let of_pace = if script.has_room() { self.pace.next_due() } else { None };
+        of_flow.into_iter().chain(of_pace).min()
     }
 
     /// Whether everything is accounted for, or no more will be.
@@ -93,10 +122,44 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         self.under_way == 0 && self.next_due(now_ns).is_none()
     }
 
-    /// Takes the next request, which is sent now.
+    /// Takes what is due at that time: the next request of a flow, or what the next arrival asks for. `None` if it cannot be sent,
+    /// because a value does not fit into it: then it is accounted for.
     #[inline]
-    pub(crate) fn send(&mut self, due_ns: u64, now_ns: u64) {
-        self.pace.take();
+    pub(crate) fn take(&mut self, due_ns: u64, now_ns: u64) -> Option<Next<'a>> {
+        let Some(script) = &mut self.script else {
+            self.pace.take();
+            return Some(Next { flow: None, request: 0, parts: None });
+        };
+        let flow = script.take_waiting(due_ns).unwrap_or_else(|| {
+            self.pace.take();
+            script.begin()
+        });
+        let request = script.request_of(&flow);
+        let parts =
+            if self.work.prepared.is_constant(request) { Ok(None) } else { script.parts(&flow).map(Some) };
+        match parts {
+            Ok(parts) => Some(Next { flow: Some(flow), request, parts }),
+            Err(Unfit) => {
+                self.refuse(Some(flow), now_ns);
+                None
+            }
+        }
+    }
+
+    /// A request that was taken cannot be sent.
+    pub(crate) fn refuse(&mut self, flow: Option<Flow>, now_ns: u64) {
+        if let (Some(script), Some(flow)) = (&mut self.script, flow) {
+            script.refused(flow, &mut self.interval.counts);
+        }
+        self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
+    }
+
+    /// Counts a request that is sent now.
+    #[inline]
+    pub(crate) fn sent(&mut self, flow: Option<&Flow>, due_ns: u64, now_ns: u64) {
+        if let (Some(script), Some(flow)) = (&mut self.script, flow) {
+            script.sent(flow, &mut self.interval.counts);
+        }
         self.under_way += 1;
         self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(self.free_since_ns)));
     }
@@ -107,29 +170,46 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         self.free_since_ns = now_ns;
     }
 
-    /// Records what became of a request that was sent.
+    /// Records what became of a request that was sent, with what was kept of its response.
     #[inline]
-    pub(crate) fn end(&mut self, ended: &Ended) {
+    pub(crate) fn end(&mut self, ended: &Ended, flow: Option<Flow>, answer: Option<&Answer>) {
         self.under_way -= 1;
         self.interval.ended(ended);
+        if let (Some(flow), Some(script)) = (flow, &mut self.script) {
+            // A flow that goes on is not over for its user.
+            if !script.ended(flow, ended, answer, &mut self.interval.counts) {
+                return;
+            }
+        }
         let pause_ns = if matches!(ended.outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
         self.pace.ended(ended.end_ns, pause_ns);
     }
 
-    /// Accounts for what is left: the requests under way, as (due, sent), and those that were not sent.
-    pub(crate) fn finish(&mut self, left: impl Iterator<Item = (u64, u64)>) {
+    /// Accounts for what is left: the requests under way, and those that were not sent.
+    pub(crate) fn finish(&mut self, left: impl Iterator<Item = Left>) {
         let now_ns = self.clock.now_ns();
         self.turn(now_ns);
-        for (due_ns, sent_ns) in left {
+        for Left { due_ns, sent_ns, flow } in left {
             let outcome = Outcome::Failed(Failure::Interrupted);
-            self.end(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome });
+            self.end(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome }, flow, None);
+        }
+        if let Some(script) = &mut self.script {
+            script.give_up_waiting(now_ns, &mut self.interval);
         }
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
-            self.interval.unsent(due_ns, now_ns);
+            match &mut self.script {
+                Some(script) => script.give_up(due_ns, now_ns, &mut self.interval),
+                None => self.interval.unsent(due_ns, now_ns),
+            }
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {
             (self.finished)(std::mem::take(&mut self.interval));
         }
+    }
+
+    /// What became of the requests of a scenario, once everything is accounted for.
+    pub(crate) fn into_tally(self) -> Option<Tally> {
+        self.script.map(Script::into_tally)
     }
 }

@@ -1,7 +1,9 @@
 //! A run as a JSON document: what `load --format json` prints, and `run.json` of an exhibit.
 
+use crate::by_request;
 use crate::figures::{Figures, Percentiles};
 use crate::plan::{Drive, Plan, Protocol};
+use crate::record::Counts;
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
@@ -49,7 +51,8 @@ pub fn document(
         }),
     );
     add("url", json!(plan.target.url()));
-    add("method", json!(plan.method));
+    // Each request of a scenario has its own.
+    add("method", json!(plan.scenario.is_none().then_some(&plan.method)));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
     add("schedule", schedule(plan));
     add("http", json!(if matches!(plan.protocol, Protocol::Http1) { "1.1" } else { "2" }));
@@ -69,28 +72,38 @@ pub fn document(
     });
     add("warmup", json!(of_warmup));
     add("slo", slo.iter().map(objective).collect());
+    for (name, value) in plan.scenario.iter().flat_map(|of| by_request::members(plan, of, run)) {
+        add(name, value);
+    }
     add("by_second", by_second(&run.seconds));
     Value::Object(document)
 }
 
 /// What became of the planned requests.
 fn counts(run: &Run) -> Map<String, Value> {
-    let errors: Map<String, Value> =
-        run.errors().map(|(of, count)| (of.name().to_owned(), json!(count))).collect();
-    let mut statuses = run.counts.statuses.clone();
-    statuses.sort_unstable();
-    let statuses: Map<String, Value> =
-        statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect();
     let members = [
         ("planned", json!(run.planned)),
         ("sent", json!(run.counts.sent)),
         ("responses", json!(run.counts.responses)),
-        ("errors", json!(errors)),
+        ("errors", errors(&run.counts)),
         ("timeouts", json!(run.counts.timeouts)),
         ("unsent", json!(run.counts.unsent)),
-        ("status", json!(statuses)),
+        ("status", statuses(&run.counts)),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Requests without a response, by kind.
+pub(crate) fn errors(counts: &Counts) -> Value {
+    let errors = counts.errors().map(|(of, count)| (of.name().to_owned(), json!(count)));
+    Value::Object(errors.collect())
+}
+
+/// Responses by status.
+pub(crate) fn statuses(counts: &Counts) -> Value {
+    let mut statuses = counts.statuses.clone();
+    statuses.sort_unstable();
+    Value::Object(statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect())
 }
 
 fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
@@ -102,7 +115,7 @@ fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
     json!({"objective": of.text(), "verdict": name, "value": value, "unit": of.unit()})
 }
 
-fn percentiles(of: Percentiles) -> Value {
+pub(crate) fn percentiles(of: Percentiles) -> Value {
     of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }
 

@@ -11,93 +11,27 @@
 //! and the time until then counts as stopped. Such a time is measured and reported, and never subtracted from a latency.
 
 use crate::clock::{Alarm, Clock, thread_cpu_ns};
+use crate::course::{Course, HEARTBEAT_NS, Left, Next, OPENING_NS};
 use crate::http1::{Progress, ResponseReader};
 use crate::linked::LinkedNumbers;
 use crate::outcome::{Failure, Outcome};
-use crate::pace::Pace;
-use crate::record::{Counts, Ended, Interval};
+use crate::prepared::Outgoing;
+use crate::record::{Ended, Interval};
+use crate::scenario::Flow;
 use crate::socket::Moved;
-use crate::tls::Client;
 use crate::wire::Wire;
+use crate::work::{Used, Work};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Barrier, OnceLock};
-use std::time::SystemTime;
+use std::sync::atomic::Ordering;
 
-/// How often a worker wakes at least.
-const HEARTBEAT_NS: u64 = 10_000_000;
-/// A worker that runs so much later than its timer said was stopped.
-const STOPPED_NS: u64 = 20_000_000;
-/// The length of an interval.
-pub(crate) const SECOND_NS: u64 = 1_000_000_000;
-/// How long a closed loop's user pauses after a failure, so that a service that refuses is not asked as fast as this machine can.
-const PAUSE_AFTER_FAILURE_NS: u64 = 10_000_000;
-/// How long an interrupted run waits for what is under way.
-const LAST_ANSWERS_NS: u64 = 1_000_000_000;
-/// How long connections may take to open before a run begins.
-const OPENING_NS: u64 = 5_000_000_000;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// Events that are taken at once.
 const EVENTS: usize = 512;
 /// The number of the timer among the events.
 const ALARM: u64 = u64::MAX;
-
-/// What a worker needs to know.
-#[derive(Debug, Clone)]
-pub(crate) struct Work<'a> {
-    /// The addresses of the service, in the order in which they are tried.
-    pub(crate) addresses: &'a [SocketAddr],
-    /// What encrypts, if anything does.
-    pub(crate) tls: Option<&'a Client>,
-    /// A whole request.
-    pub(crate) request: &'a [u8],
-    pub(crate) is_head: bool,
-    pub(crate) connections: u32,
-    pub(crate) keeps_alive: bool,
-    pub(crate) timeout_ns: u64,
-    /// When the schedule ends.
-    pub(crate) end_ns: u64,
-    pub(crate) interrupt: &'a AtomicBool,
-    pub(crate) gate: &'a Gate,
-}
-
-/// Where all workers wait until their connections are open, to begin at one moment.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    workers: Barrier,
-    begun: OnceLock<(Clock, SystemTime)>,
-}
-
-impl Gate {
-    /// A gate for so many workers.
-    pub(crate) fn new(workers: usize) -> Self {
-        Self { workers: Barrier::new(workers), begun: OnceLock::new() }
-    }
-
-    /// Waits for the others. Returns the clock that all have.
-    pub(crate) fn wait(&self) -> Clock {
-        self.workers.wait();
-        self.begun.get_or_init(|| (Clock::start(), base::time::calendar())).0
-    }
-
-    /// When the run began, once it has.
-    pub(crate) fn begun(&self) -> Option<SystemTime> {
-        self.begun.get().map(|(_, at)| *at)
-    }
-}
-
-/// What a worker needed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Used {
-    /// Connections that were open when the run began.
-    pub(crate) connections: u64,
-    pub(crate) cpu_ns: u64,
-    pub(crate) wall_ns: u64,
-}
 
 /// A request under way.
 #[derive(Debug, Clone, Copy)]
@@ -119,14 +53,17 @@ struct Connection {
     listens_to_write: bool,
     reader: ResponseReader,
     pending: Option<Pending>,
+    outgoing: Outgoing,
+    /// The flow whose request it is, in a scenario.
+    flow: Option<Flow>,
     /// Which address it tries.
     address: usize,
 }
 
-/// Runs a worker until everything is accounted for. `finished` gets each interval, in order of time.
-pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, pace: Pace, finished: F) -> Result<Used, Errno> {
+/// Runs a worker until everything is accounted for.
+pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, course: Course<'_, F>) -> Result<Used, Errno> {
     // Nobody waits for a worker that could not be set up.
-    let (mut worker, connections) = match Worker::new(work, pace, finished) {
+    let (worker, connections) = match Worker::new(work, course) {
         Ok(mut worker) => {
             let opened = if work.keeps_alive { worker.open_all() } else { Ok(0) };
             (Ok(worker), opened)
@@ -134,17 +71,17 @@ pub(crate) fn run<F: FnMut(Interval)>(work: &Work<'_>, pace: Pace, finished: F) 
         Err(error) => (Err(error), Ok(0)),
     };
     let clock = work.gate.wait();
-    let (worker, connections) = (worker.as_mut().map_err(|error| *error)?, connections?);
+    let (mut worker, connections) = (worker?, connections?);
     worker.begin(clock);
     let cpu = thread_cpu_ns();
     worker.run()?;
-    Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns() })
+    let cpu_ns = thread_cpu_ns().saturating_sub(cpu);
+    Ok(Used { connections, cpu_ns, wall_ns: clock.now_ns(), tally: worker.course.into_tally() })
 }
 
 struct Worker<'a, F> {
     work: &'a Work<'a>,
-    pace: Pace,
-    clock: Clock,
+    course: Course<'a, F>,
     epoll: OwnedFd,
     alarm: Alarm,
     connections: Vec<Connection>,
@@ -152,48 +89,35 @@ struct Worker<'a, F> {
     idle: LinkedNumbers,
     /// Connections without a socket.
     closed: Vec<u32>,
-    /// Since when at least one connection has been free. If none is, when one last was does not matter.
-    free_since_ns: u64,
     busy: LinkedNumbers,
-    /// How many requests are under way.
-    under_way: u32,
     buffer: Vec<u8>,
-    interval: Interval,
-    finished: F,
-    /// When the run was interrupted.
-    interrupted_ns: Option<u64>,
 }
 
 impl<'a, F: FnMut(Interval)> Worker<'a, F> {
-    fn new(work: &'a Work<'a>, pace: Pace, finished: F) -> Result<Self, Errno> {
+    fn new(work: &'a Work<'a>, course: Course<'a, F>) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let clock = Clock::start();
-        let alarm = Alarm::new(clock)?;
+        let alarm = Alarm::new(course.clock)?;
         alarm.wake(&epoll, ALARM)?;
         let connection = |_| Connection {
             wire: None,
             is_connected: false,
             is_open: false,
             listens_to_write: false,
-            reader: ResponseReader::new(work.is_head),
+            reader: ResponseReader::new(false),
             pending: None,
+            outgoing: Outgoing::default(),
+            flow: None,
             address: 0,
         };
         Ok(Self {
-            pace,
-            clock,
+            course,
             epoll,
             alarm,
             connections: (0..work.connections).map(connection).collect(),
             idle: LinkedNumbers::new(work.connections),
             closed: (0..work.connections).rev().collect(),
-            free_since_ns: 0,
             busy: LinkedNumbers::new(work.connections),
-            under_way: 0,
             buffer: vec![0; READ_BYTES],
-            interval: Interval::default(),
-            finished,
-            interrupted_ns: None,
             work,
         })
     }
@@ -202,7 +126,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     ///
     /// A connection that cannot be opened counts nowhere: the request that needs it will try again, and fail.
     fn open_all(&mut self) -> Result<u64, Errno> {
-        let until = self.clock.now_ns().saturating_add(self.work.timeout_ns.min(OPENING_NS));
+        let until = self.course.clock.now_ns().saturating_add(self.work.timeout_ns.min(OPENING_NS));
         for number in std::mem::take(&mut self.closed) {
             if self.connect(number).is_err() {
                 self.closed.push(number);
@@ -211,10 +135,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
         let is_opening = |of: &Connection| of.wire.is_some() && !of.is_open;
         while self.connections.iter().any(is_opening)
-            && self.clock.now_ns() < until
+            && self.course.clock.now_ns() < until
             && !self.work.interrupt.load(Ordering::Relaxed)
         {
-            self.alarm.set(self.clock.now_ns().saturating_add(HEARTBEAT_NS))?;
+            self.alarm.set(self.course.clock.now_ns().saturating_add(HEARTBEAT_NS))?;
             self.wait(&mut events)?;
             for event in &events {
                 match u32::try_from(event.data.u64()) {
@@ -234,10 +158,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Counts time from now on by the clock that all workers share.
     fn begin(&mut self, clock: Clock) {
-        self.clock = clock;
-        self.free_since_ns = 0;
+        self.course.begin(clock);
         self.alarm.begin(clock);
-        self.interval.counts = Counts::default();
     }
 
     /// Waits for events.
@@ -251,26 +173,22 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     fn run(&mut self) -> Result<(), Errno> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
-        let mut woken = self.clock.now_ns();
+        let mut woken = self.course.clock.now_ns();
         loop {
-            let now = self.clock.now_ns();
+            let now = self.course.clock.now_ns();
             // It may also be stopped while it handles events.
-            if now > woken.saturating_add(STOPPED_NS) {
-                self.interval.counts.stopped_ns += now - woken;
-            }
-            self.turn(now);
+            self.course.ran(woken, now);
+            self.course.turn(now);
             self.expire(now);
             self.issue();
-            if self.is_over(now) {
+            if self.course.is_over(now) {
                 break;
             }
             let wake = self.next_wake(now);
             self.alarm.set(wake)?;
             self.wait(&mut events)?;
-            woken = self.clock.now_ns();
-            if woken > wake.saturating_add(STOPPED_NS) {
-                self.interval.counts.stopped_ns += woken - wake;
-            }
+            woken = self.course.clock.now_ns();
+            self.course.ran(wake, woken);
             for event in &events {
                 match event.data.u64() {
                     ALARM => self.alarm.forget(),
@@ -280,15 +198,6 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         }
         self.finish();
         Ok(())
-    }
-
-    /// Begins the next interval at the end of each second.
-    fn turn(&mut self, now_ns: u64) {
-        let second = now_ns / SECOND_NS;
-        while self.interval.second < second {
-            let next = Interval { second: self.interval.second + 1, ..Interval::default() };
-            (self.finished)(std::mem::replace(&mut self.interval, next));
-        }
     }
 
     /// When there is something to do again, if nothing comes before.
@@ -301,58 +210,36 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         }
         // Without a free connection, only an answer or a time-out helps.
         if self.has_free()
-            && let Some(due) = self.next_due(now_ns)
+            && let Some(due) = self.course.next_due(now_ns)
         {
             wake = wake.min(due);
         }
         wake
     }
 
-    /// When the next request is due that will be sent if a connection is free. What was due before the end of the schedule is still
-    /// sent after it, as long as a request may take.
-    fn next_due(&mut self, now_ns: u64) -> Option<u64> {
-        let last_ns = self.work.end_ns.saturating_add(self.work.timeout_ns);
-        let sends = self.interrupted_ns.is_none() && (now_ns < last_ns || !self.pace.is_open());
-        if sends { self.pace.next_due() } else { None }
-    }
-
     fn has_free(&self) -> bool {
         self.idle.first().is_some() || !self.closed.is_empty()
-    }
-
-    /// Whether everything is accounted for, or no more will be.
-    fn is_over(&mut self, now_ns: u64) -> bool {
-        if self.interrupted_ns.is_none() && self.work.interrupt.load(Ordering::Relaxed) {
-            self.interrupted_ns = Some(now_ns);
-        }
-        if let Some(since) = self.interrupted_ns {
-            return self.under_way == 0 || now_ns >= since.saturating_add(LAST_ANSWERS_NS);
-        }
-        if now_ns < self.work.end_ns {
-            return false;
-        }
-        self.under_way == 0 && self.next_due(now_ns).is_none()
     }
 
     /// Sends what is due, as long as there are connections. All events are handled before, so that no request goes to a connection that
     /// is known to be closed.
     fn issue(&mut self) {
-        let mut now_ns = self.clock.now_ns();
-        while let Some(due_ns) = self.next_due(now_ns) {
+        let mut now_ns = self.course.clock.now_ns();
+        while let Some(due_ns) = self.course.next_due(now_ns) {
             if due_ns > now_ns || !self.has_free() {
                 return;
             }
-            self.pace.take();
-            self.send(due_ns, now_ns);
-            now_ns = self.clock.now_ns();
+            if let Some(next) = self.course.take(due_ns, now_ns) {
+                self.send(due_ns, now_ns, next);
+            }
+            now_ns = self.course.clock.now_ns();
         }
     }
 
     /// Sends a request on an idle connection, or on a new one.
-    fn send(&mut self, due_ns: u64, now_ns: u64) {
+    fn send(&mut self, due_ns: u64, now_ns: u64, next: Next<'a>) {
         let pending = Pending { due_ns, sent_ns: now_ns, written: 0 };
-        self.under_way += 1;
-        self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(self.free_since_ns)));
+        self.course.sent(next.flow.as_ref(), due_ns, now_ns);
         let number = match self.idle.first() {
             Some(number) => {
                 self.idle.remove(number);
@@ -363,7 +250,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         self.busy.push(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         connection.pending = Some(pending);
-        connection.reader.reset();
+        let Next { flow, request, parts } = next;
+        let is_head = self.work.prepared.prepare(request, parts.as_ref(), &mut connection.outgoing);
+        connection.reader.expect(is_head, self.work.prepared.wanted(request).answer());
+        connection.flow = flow;
         let began = if connection.wire.is_some() { Ok(()) } else { self.connect(number) };
         if let Err(failure) = began.and_then(|()| self.write(number)) {
             self.fail(number, failure);
@@ -380,7 +270,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         epoll::add(&self.epoll, &wire, data, EventFlags::OUT).map_err(Failure::of)?;
         connection.wire = Some(wire);
         (connection.is_connected, connection.is_open, connection.listens_to_write) = (false, false, true);
-        self.interval.counts.connections += 1;
+        self.course.interval.counts.connections += 1;
         Ok(())
     }
 
@@ -394,7 +284,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             return Ok(());
         }
         let mut waits = !wire.flush()?;
-        while let Some(rest) = self.work.request.get(pending.written..).filter(|rest| !rest.is_empty()) {
+        let bytes = self.work.prepared.bytes(&connection.outgoing);
+        while let Some(rest) = bytes.get(pending.written..).filter(|rest| !rest.is_empty()) {
             match wire.write(rest)? {
                 Moved::Bytes(written) => pending.written += written,
                 Moved::Later | Moved::End => {
@@ -485,11 +376,11 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         let Some(wire) = &mut connection.wire else { return };
         let moved = wire.read(&mut self.buffer);
-        let now_ns = self.clock.now_ns();
+        let now_ns = self.course.clock.now_ns();
         let Some(pending) = &mut connection.pending else {
             // A peer that closes an idle connection, or says something unasked: the connection is of no use.
             if moved != Ok(Moved::Later) {
-                self.interval.counts.excess += u64::from(matches!(moved, Ok(Moved::Bytes(_))));
+                self.course.interval.counts.excess += u64::from(matches!(moved, Ok(Moved::Bytes(_))));
                 self.close(number);
             }
             return;
@@ -498,7 +389,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             Ok(Moved::Later) => return,
             Ok(Moved::End) => connection.reader.close().map(|progress| (0, 0, progress)),
             Ok(Moved::Bytes(len)) => {
-                self.interval.counts.bytes += base::number::wide(len);
+                self.course.interval.counts.bytes += base::number::wide(len);
                 let bytes = self.buffer.get(..len).unwrap_or_default();
                 connection.reader.take(bytes).map(|(used, progress)| (len, used, progress))
             }
@@ -509,9 +400,9 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             Ok((_, _, Progress::More)) => {}
             Ok((len, used, Progress::Done { status, keeps_alive })) => {
                 let is_excess = used < len;
-                self.interval.counts.excess += u64::from(is_excess);
+                self.course.interval.counts.excess += u64::from(is_excess);
                 // An answer before the whole request was sent leaves the rest of it unsent.
-                let is_whole = pending.written >= self.work.request.len();
+                let is_whole = pending.written >= self.work.prepared.bytes(&connection.outgoing).len();
                 let is_kept = keeps_alive && self.work.keeps_alive && !is_closing && !is_excess && is_whole;
                 self.answered(number, status, is_kept, now_ns);
             }
@@ -530,7 +421,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Records a failure, and closes the connection.
     fn fail(&mut self, number: u32, failure: Failure) {
-        let now_ns = self.clock.now_ns();
+        let now_ns = self.course.clock.now_ns();
         self.end(number, Outcome::Failed(failure), now_ns);
         self.close(number);
     }
@@ -540,22 +431,20 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         let Some(Pending { due_ns, sent_ns, .. }) = connection.pending.take() else { return };
         self.busy.remove(number);
-        self.under_way -= 1;
-        self.interval.ended(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome });
-        let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
-        self.pace.ended(now_ns, pause_ns);
+        let (flow, answer) = (connection.flow.take(), connection.reader.answer());
+        self.course.end(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome }, flow, answer.as_deref());
     }
 
     /// A connection becomes free.
     fn free(&mut self, now_ns: u64) {
         if !self.has_free() {
-            self.free_since_ns = now_ns;
+            self.course.free(now_ns);
         }
     }
 
     /// Closes a connection. It may be opened again.
     fn close(&mut self, number: u32) {
-        self.free(self.clock.now_ns());
+        self.free(self.course.clock.now_ns());
         self.idle.remove(number);
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
         // Closing its only descriptor takes a socket out of the epoll.
@@ -579,17 +468,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Accounts for what is left.
     fn finish(&mut self) {
-        let now_ns = self.clock.now_ns();
-        self.turn(now_ns);
-        for number in 0..self.work.connections {
-            self.end(number, Outcome::Failed(Failure::Interrupted), now_ns);
-        }
-        for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
-            self.interval.unsent(due_ns, now_ns);
-        }
-        // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
-        if self.interval.second == 0 || self.interval.counts != Counts::default() {
-            (self.finished)(std::mem::take(&mut self.interval));
-        }
+        let left = self.connections.iter_mut().filter_map(|of| {
+            let Pending { due_ns, sent_ns, .. } = of.pending.take()?;
+            Some(Left { due_ns, sent_ns, flow: of.flow.take() })
+        });
+        self.course.finish(left);
     }
 }

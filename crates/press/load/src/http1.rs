@@ -4,6 +4,7 @@
 //! error, a head has a limit, and a body takes no memory, however long it is.
 
 use crate::outcome::Failure;
+use crate::scenario::Answer;
 
 /// The longest head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -41,6 +42,8 @@ pub struct ResponseReader {
     interim: u32,
     /// Bytes of trailers so far.
     trailer_bytes: usize,
+    /// Where headers and body are kept, if anybody wants them.
+    answer: Option<Box<Answer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,24 @@ impl ResponseReader {
             is_head,
             interim: 0,
             trailer_bytes: 0,
+            answer: None,
+        }
+    }
+
+    /// Begins the response to a request whose method may be HEAD, and keeps of it what is wanted.
+    pub fn expect(&mut self, is_head: bool, answer: Option<Box<Answer>>) {
+        self.reset();
+        (self.is_head, self.answer) = (is_head, answer);
+    }
+
+    /// What was kept of the response.
+    pub fn answer(&mut self) -> Option<Box<Answer>> {
+        self.answer.take()
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        if let Some(answer) = &mut self.answer {
+            answer.add_body(body);
         }
     }
 
@@ -123,12 +144,17 @@ impl ResponseReader {
             State::Sized(missing) => {
                 let (used, missing) = used_of(missing, bytes);
                 self.state = State::Sized(missing);
+                self.keep(bytes.get(..used).unwrap_or_default());
                 Ok((used, missing == 0))
             }
-            State::UntilClose => Ok((bytes.len(), false)),
+            State::UntilClose => {
+                self.keep(bytes);
+                Ok((bytes.len(), false))
+            }
             State::Chunk(missing) => {
                 let (used, missing) = used_of(missing, bytes);
                 self.state = if missing == 0 { State::ChunkEnd } else { State::Chunk(missing) };
+                self.keep(bytes.get(..used).unwrap_or_default());
                 Ok((used, false))
             }
             State::ChunkEnd => {
@@ -180,10 +206,10 @@ impl ResponseReader {
         // A head ends with a line. Without a new line, reading its beginning again would cost a slow peer's bytes squared.
         let parsed = match memchr::memrchr(b'\n', bytes) {
             None => None,
-            Some(end) if before == 0 => parse(bytes.get(..=end).unwrap_or_default())?,
+            Some(end) if before == 0 => parse(bytes.get(..=end).unwrap_or_default(), &mut self.answer)?,
             Some(end) => {
                 self.partial.extend_from_slice(bytes);
-                parse(self.partial.get(..=before + end).unwrap_or_default())?
+                parse(self.partial.get(..=before + end).unwrap_or_default(), &mut self.answer)?
             }
         };
         let Some(head) = parsed else {
@@ -228,8 +254,8 @@ struct Head {
     framing: Framing,
 }
 
-/// Reads a head. `None` if it is not complete.
-fn parse(bytes: &[u8]) -> Result<Option<Head>, Failure> {
+/// Reads a head. `None` if it is not complete. `answer` gets its headers, unless more heads follow it.
+fn parse(bytes: &[u8], answer: &mut Option<Box<Answer>>) -> Result<Option<Head>, Failure> {
     let mut headers = [const { std::mem::MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -278,6 +304,11 @@ fn parse(bytes: &[u8]) -> Result<Option<Head>, Failure> {
         (None, Some(length)) => Framing::Sized(length),
         (Some(false) | None, None) => Framing::UntilClose,
     };
+    if let Some(answer) = answer.as_mut().filter(|_| status >= 200) {
+        for header in response.headers.iter() {
+            answer.add_header(header.name, header.value);
+        }
+    }
     Ok(Some(Head { len, status, keeps_alive, framing }))
 }
 

@@ -11,16 +11,16 @@
 //! Everything happens on one thread. `h2` reads and writes the frames; this module decides when what is sent, and measures.
 
 use crate::clock::{Alarm, Clock, thread_cpu_ns};
-use crate::course::{Course, HEARTBEAT_NS, OPENING_NS};
-use crate::engine::{Used, Work};
+use crate::course::{Course, HEARTBEAT_NS, Left, Next, OPENING_NS};
 use crate::outcome::{Failure, Outcome};
-use crate::pace::Pace;
+use crate::parts::Message;
 use crate::record::{Ended, Interval};
+use crate::scenario::{Answer, Flow, Wanted};
 use crate::stream::Stream;
+use crate::work::{Used, Work};
 use bytes::Bytes;
 use h2::Reason;
 use h2::client::{Builder, SendRequest};
-use http::Request;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
@@ -36,24 +36,14 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The longest head of a response, in bytes.
 const MAX_HEAD: u32 = 64 * 1024;
 
-/// A request of HTTP/2, in parts.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    pub(crate) head: Request<()>,
-    pub(crate) body: Bytes,
-}
-
-/// Runs a worker until everything is accounted for, as [`crate::engine::run`] does.
+/// Runs a worker until everything is accounted for, as [`crate::engine::run`] does, with so many streams on each connection.
 pub(crate) fn run<F: FnMut(Interval)>(
     work: &Work<'_>,
-    (message, streams): (&Message, u32),
-    pace: Pace,
-    finished: F,
+    streams: u32,
+    course: Course<'_, F>,
 ) -> io::Result<Used> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let course = Course::new(work, pace, finished);
-    match runtime {
-        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(whole(work, message, streams, course))),
+    match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        Ok(runtime) => runtime.block_on(LocalSet::new().run_until(whole(work, streams, course))),
         Err(error) => {
             work.gate.wait();
             Err(error)
@@ -61,14 +51,9 @@ pub(crate) fn run<F: FnMut(Interval)>(
     }
 }
 
-async fn whole<F: FnMut(Interval)>(
-    work: &Work<'_>,
-    message: &Message,
-    streams: u32,
-    course: Course<'_, F>,
-) -> io::Result<Used> {
+async fn whole<F: FnMut(Interval)>(work: &Work<'_>, streams: u32, course: Course<'_, F>) -> io::Result<Used> {
     let set_up = async {
-        let mut worker = Worker::new(work, message, streams, course)?;
+        let mut worker = Worker::new(work, streams, course)?;
         let connections = worker.open_all().await?;
         Ok::<_, io::Error>((worker, connections))
     };
@@ -79,7 +64,8 @@ async fn whole<F: FnMut(Interval)>(
     worker.begin(clock);
     let cpu = thread_cpu_ns();
     worker.run().await?;
-    Ok(Used { connections, cpu_ns: thread_cpu_ns().saturating_sub(cpu), wall_ns: clock.now_ns() })
+    let cpu_ns = thread_cpu_ns().saturating_sub(cpu);
+    Ok(Used { connections, cpu_ns, wall_ns: clock.now_ns(), tally: worker.course.into_tally() })
 }
 
 /// A request under way.
@@ -89,6 +75,10 @@ struct Pending {
     sent_ns: u64,
     /// Its number, since its place is used again.
     number: u64,
+    message: Message,
+    wanted: Wanted,
+    /// The flow whose request it is, in a scenario.
+    flow: Option<Flow>,
     /// What is done for it now. `None` while its connection is opened.
     exchange: Option<AbortHandle>,
     /// Whether it was sent once on a connection that took no more requests.
@@ -115,8 +105,19 @@ struct Connection {
 /// What a task has done.
 #[derive(Debug)]
 enum Done {
-    Opened { connection: usize, generation: u64, sender: Result<SendRequest<Bytes>, Failure> },
-    Exchanged { place: usize, number: u64, generation: u64, end_ns: u64, end: Exchanged },
+    Opened {
+        connection: usize,
+        generation: u64,
+        sender: Result<SendRequest<Bytes>, Failure>,
+    },
+    Exchanged {
+        place: usize,
+        number: u64,
+        generation: u64,
+        end_ns: u64,
+        end: Exchanged,
+        answer: Option<Box<Answer>>,
+    },
 }
 
 /// How an exchange ended.
@@ -130,7 +131,6 @@ enum Exchanged {
 
 struct Worker<'a, F> {
     work: &'a Work<'a>,
-    message: &'a Message,
     streams: usize,
     course: Course<'a, F>,
     alarm: AsyncFd<Alarm>,
@@ -148,19 +148,13 @@ struct Worker<'a, F> {
 }
 
 impl<'a, F: FnMut(Interval)> Worker<'a, F> {
-    fn new(
-        work: &'a Work<'a>,
-        message: &'a Message,
-        streams: u32,
-        course: Course<'a, F>,
-    ) -> io::Result<Self> {
+    fn new(work: &'a Work<'a>, streams: u32, course: Course<'a, F>) -> io::Result<Self> {
         let (count, streams) = (number(work.connections), number(streams.max(1)));
         #[expect(deprecated, reason = "its descriptor is its own, and always the same")]
         let alarm = AsyncFd::new(Alarm::new(course.clock)?)?;
         // Each connection's first stream comes before any one's second.
         let free = (0..streams).flat_map(|stream| (0..count).map(move |of| of * streams + stream));
         Ok(Self {
-            message,
             streams,
             course,
             alarm,
@@ -214,7 +208,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             self.course.ran(wake, woken);
         }
         self.course.interval.counts.bytes += self.bytes.take();
-        let left = self.places.iter_mut().filter_map(Option::take).map(|of| (of.due_ns, of.sent_ns));
+        let left = self.places.iter_mut().filter_map(|of| {
+            let Pending { due_ns, sent_ns, flow, .. } = of.take()?;
+            Some(Left { due_ns, sent_ns, flow })
+        });
         self.course.finish(left);
         Ok(())
     }
@@ -287,10 +284,12 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
                 return;
             }
             let Some(place) = self.free.pop_front() else { return };
-            self.course.send(due_ns, now_ns);
             self.requests += 1;
             let number = self.requests;
-            let pending = Pending { due_ns, sent_ns: now_ns, number, exchange: None, is_again: false };
+            let Some(pending) = self.next(due_ns, now_ns, number) else {
+                self.free.push_front(place);
+                continue;
+            };
             if let Some(of) = self.places.get_mut(place) {
                 *of = Some(pending);
             }
@@ -303,6 +302,27 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         }
     }
 
+    /// Takes the next request, and counts it as sent. `None` if it cannot be sent.
+    fn next(&mut self, due_ns: u64, now_ns: u64, number: u64) -> Option<Pending> {
+        let Next { flow, request, parts } = self.course.take(due_ns, now_ns)?;
+        let Ok(message) = self.work.prepared.message(request, parts.as_ref()) else {
+            self.course.refuse(flow, now_ns);
+            return None;
+        };
+        self.course.sent(flow.as_ref(), due_ns, now_ns);
+        let wanted = self.work.prepared.wanted(request);
+        Some(Pending {
+            due_ns,
+            sent_ns: now_ns,
+            number,
+            message,
+            wanted,
+            flow,
+            exchange: None,
+            is_again: false,
+        })
+    }
+
     /// Begins the exchange of a place's request, or opens its connection before.
     fn exchange(&mut self, place: usize) {
         let at = place / self.streams;
@@ -313,10 +333,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             return self.open(at);
         };
         let (number, generation, clock) = (pending.number, connection.generation, self.course.clock);
-        let message = self.message.clone();
+        let (message, mut answer) = (pending.message.clone(), pending.wanted.answer());
         pending.exchange = Some(self.tasks.spawn_local(async move {
-            let end = exchange(sender, message).await;
-            Done::Exchanged { place, number, generation, end_ns: clock.now_ns(), end }
+            let end = exchange(sender, message, answer.as_deref_mut()).await;
+            Done::Exchanged { place, number, generation, end_ns: clock.now_ns(), end, answer }
         }));
     }
 
@@ -361,12 +381,12 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
                         connection.address = connection.address.wrapping_add(1);
                         let end_ns = self.course.clock.now_ns();
                         for place in waiting {
-                            self.end(place, Outcome::Failed(failure), end_ns);
+                            self.end(place, Outcome::Failed(failure), end_ns, None);
                         }
                     }
                 }
             }
-            Done::Exchanged { place, number, generation, end_ns, end } => {
+            Done::Exchanged { place, number, generation, end_ns, end, answer } => {
                 let pending = self.places.get_mut(place).and_then(Option::as_mut);
                 let Some(pending) = pending.filter(|of| of.number == number) else { return };
                 let Some(connection) = self.connections.get_mut(place / self.streams) else { return };
@@ -374,14 +394,16 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
                     connection.sender = None;
                 }
                 match end {
-                    Exchanged::Response(status) => self.end(place, Outcome::Response(status), end_ns),
+                    Exchanged::Response(status) => {
+                        self.end(place, Outcome::Response(status), end_ns, answer.as_deref());
+                    }
                     // It may be sent again, once (RFC 9113, section 8.7).
                     Exchanged::Refused(_) if !pending.is_again => {
                         pending.is_again = true;
                         self.exchange(place);
                     }
                     Exchanged::Failed(failure) | Exchanged::Refused(failure) => {
-                        self.end(place, Outcome::Failed(failure), end_ns);
+                        self.end(place, Outcome::Failed(failure), end_ns, None);
                     }
                 }
             }
@@ -389,10 +411,10 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     }
 
     /// Records what became of a place's request, and frees the place.
-    fn end(&mut self, place: usize, outcome: Outcome, end_ns: u64) {
+    fn end(&mut self, place: usize, outcome: Outcome, end_ns: u64, answer: Option<&Answer>) {
         let Some(pending) = self.places.get_mut(place).and_then(Option::take) else { return };
-        let Pending { due_ns, sent_ns, .. } = pending;
-        self.course.end(&Ended { due_ns, sent_ns, end_ns, outcome });
+        let Pending { due_ns, sent_ns, flow, .. } = pending;
+        self.course.end(&Ended { due_ns, sent_ns, end_ns, outcome }, flow, answer);
         if !self.has_free() {
             self.course.free(end_ns);
         }
@@ -422,7 +444,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
                     connection.address = connection.address.wrapping_add(1);
                 }
             }
-            self.end(place, Outcome::TimedOut, now_ns);
+            self.end(place, Outcome::TimedOut, now_ns, None);
         }
     }
 }
@@ -452,7 +474,7 @@ async fn open(
 }
 
 /// Sends a request, and reads its response to the end.
-async fn exchange(sender: SendRequest<Bytes>, message: Message) -> Exchanged {
+async fn exchange(sender: SendRequest<Bytes>, message: Message, answer: Option<&mut Answer>) -> Exchanged {
     let mut sender = match sender.ready().await {
         Ok(sender) => sender,
         Err(error) => return Exchanged::Refused(failure(&error)),
@@ -466,7 +488,7 @@ async fn exchange(sender: SendRequest<Bytes>, message: Message) -> Exchanged {
         // If the peer does not want the body, its response says why.
         drop(stream.send_data(body, true));
     }
-    match read(response).await {
+    match read(response, answer).await {
         Ok(status) => Exchanged::Response(status),
         Err(error) if is_unprocessed(&error) => Exchanged::Refused(failure(&error)),
         Err(error) => Exchanged::Failed(failure(&error)),
@@ -480,16 +502,25 @@ fn is_unprocessed(error: &h2::Error) -> bool {
     error.is_remote() && (of_connection || of_stream)
 }
 
-async fn read(response: h2::client::ResponseFuture) -> Result<u16, h2::Error> {
-    let response = response.await?;
-    let status = response.status().as_u16();
-    let mut body = response.into_body();
+async fn read(
+    response: h2::client::ResponseFuture,
+    mut answer: Option<&mut Answer>,
+) -> Result<u16, h2::Error> {
+    let (head, mut body) = response.await?.into_parts();
+    if let Some(answer) = &mut answer {
+        for (name, value) in &head.headers {
+            answer.add_header(name.as_str(), value.as_bytes());
+        }
+    }
     while let Some(piece) = body.data().await {
-        let len = piece?.len();
-        body.flow_control().release_capacity(len)?;
+        let piece = piece?;
+        body.flow_control().release_capacity(piece.len())?;
+        if let Some(answer) = &mut answer {
+            answer.add_body(&piece);
+        }
     }
     body.trailers().await?;
-    Ok(status)
+    Ok(head.status.as_u16())
 }
 
 /// What an error of the protocol means.

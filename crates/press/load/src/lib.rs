@@ -10,6 +10,7 @@
 //! delays all requests of that second, although a generator with few connections sends few of them meanwhile (coordinated omission).
 //! `planned = responses + errors + timeouts + unsent`, always.
 
+mod by_request;
 mod clock;
 mod course;
 mod document;
@@ -17,14 +18,18 @@ mod engine;
 mod figures;
 pub mod http1;
 mod http2;
+mod import;
 mod intervals;
 mod kept;
 mod linked;
 mod outcome;
 mod pace;
+mod parts;
 mod plan;
+mod prepared;
 mod record;
 mod run;
+pub mod scenario;
 mod schedule;
 mod slo;
 mod socket;
@@ -32,15 +37,19 @@ mod stream;
 mod target;
 mod tls;
 mod wire;
+mod work;
 
 pub use document::document;
 pub use figures::{Figures, Generator, Percentiles, quantile_ms};
+pub use import::{ImportError, ImportOptions, Imported, ShellError, import};
 pub use intervals::IntervalLog;
 pub use kept::{Kept, KeptError};
 pub use outcome::{Failure, Outcome};
-pub use plan::{Drive, Http2Error, Plan, Protocol};
+pub use parts::Http2Error;
+pub use plan::{Drive, Plan, Protocol};
 pub use record::{Counts, Latencies};
 pub use run::{Run, RunError, Second, Watcher, run};
+pub use scenario::{Loaded, Scenario, ScenarioError};
 pub use schedule::{Schedule, Times};
 pub use slo::{Objective, ObjectiveError, Verdict};
 pub use target::{Target, TargetError};

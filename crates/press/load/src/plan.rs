@@ -1,29 +1,13 @@
 //! What a run does: its requests, its schedule, its connections.
 
-use crate::http2::Message;
+use crate::parts::Parts;
+use crate::scenario::Scenario;
 use crate::schedule::Schedule;
 use crate::target::Target;
 use crate::tls::Trust;
-use bytes::Bytes;
-use http::Request;
+use base::number::real_u64;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Who sends the requests.
-const USER_AGENT: &str = concat!("casebook/", env!("CARGO_PKG_VERSION"));
-/// The headers that HTTP/2 does not have (RFC 9113, section 8.2.2).
-const OF_CONNECTIONS: [&str; 5] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
-
-/// Why a request cannot be written as HTTP/2.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Http2Error {
-    /// A header that only HTTP/1.1 has.
-    #[error("HTTP/2 has no header `{0}`: leave it out, or leave out --http2")]
-    OfConnections(String),
-    /// A part that is not valid.
-    #[error("the request is not valid: {0}")]
-    Invalid(String),
-}
 
 /// What drives requests.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +62,8 @@ pub struct Plan {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Several requests instead of the one that method, path, headers and body are.
+    pub scenario: Option<Arc<Scenario>>,
     /// What drives requests.
     pub drive: Drive,
     /// How long requests are due.
@@ -98,78 +84,40 @@ impl Plan {
     /// How many requests are planned. `None` in a closed loop, which sends as many as are answered.
     pub fn planned(&self) -> Option<u64> {
         match &self.drive {
-            Drive::Schedule(schedule) => Some(schedule.planned(nanoseconds(self.duration))),
+            Drive::Schedule(schedule) => {
+                let arrivals = schedule.planned(nanoseconds(self.duration));
+                Some(self.scenario.as_ref().map_or(arrivals, |of| of.planned(arrivals)))
+            }
             Drive::Users { .. } | Drive::Max => None,
         }
+    }
+
+    /// Whether a schedule drives requests, whatever the service does.
+    pub fn is_open(&self) -> bool {
+        matches!(self.drive, Drive::Schedule(_))
     }
 
     /// The requests per second that are asked for, on average. `None` in a closed loop.
     pub fn asked_rate(&self) -> Option<f64> {
         match &self.drive {
+            Drive::Schedule(_) if self.scenario.is_some() => {
+                let duration_ns = nanoseconds(self.duration).max(1);
+                self.planned().map(|planned| real_u64(planned) * 1e9 / real_u64(duration_ns))
+            }
             Drive::Schedule(schedule) => Some(schedule.mean_rate(nanoseconds(self.duration))),
             Drive::Users { .. } | Drive::Max => None,
         }
     }
 
-    /// A request of HTTP/2.
-    pub(crate) fn message(&self) -> Result<Message, Http2Error> {
-        let has = |name: &str| self.headers.iter().any(|(of, _)| of.eq_ignore_ascii_case(name));
-        let host = self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case("host"));
-        let authority = host.map_or(self.target.authority.as_str(), |(_, value)| value.as_str());
-        let scheme = if self.target.is_tls { "https" } else { "http" };
-        let mut head = Request::builder()
-            .method(self.method.as_str())
-            .uri(format!("{scheme}://{authority}{}", self.target.path));
-        if !has("user-agent") {
-            head = head.header("user-agent", USER_AGENT);
+    /// The parts of the only request.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        let headers = self.headers.iter().map(|(name, value)| (name.into(), value.into()));
+        Parts {
+            method: (&self.method).into(),
+            path: (&self.target.path).into(),
+            headers: headers.collect(),
+            body: (&self.body).into(),
         }
-        if !has("accept") {
-            head = head.header("accept", "*/*");
-        }
-        if self.takes_body() && !has("content-length") {
-            head = head.header("content-length", self.body.len());
-        }
-        for (name, value) in self.headers.iter().filter(|(of, _)| !of.eq_ignore_ascii_case("host")) {
-            if OF_CONNECTIONS.iter().any(|of| name.eq_ignore_ascii_case(of)) {
-                return Err(Http2Error::OfConnections(name.clone()));
-            }
-            head = head.header(name, value);
-        }
-        let head = head.body(()).map_err(|error| Http2Error::Invalid(error.to_string()))?;
-        Ok(Message { head, body: Bytes::copy_from_slice(&self.body) })
-    }
-
-    fn takes_body(&self) -> bool {
-        !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH")
-    }
-
-    /// The bytes of a request.
-    pub(crate) fn request(&self) -> Vec<u8> {
-        let has = |name: &str| self.headers.iter().any(|(of, _)| of.eq_ignore_ascii_case(name));
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target.path);
-        let mut line = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
-        if !has("host") {
-            line("Host", &self.target.authority);
-        }
-        if !has("user-agent") {
-            line("User-Agent", USER_AGENT);
-        }
-        if !has("accept") {
-            line("Accept", "*/*");
-        }
-        if !self.keeps_alive && !has("connection") {
-            line("Connection", "close");
-        }
-        if self.takes_body() && !has("content-length") && !has("transfer-encoding") {
-            line("Content-Length", &self.body.len().to_string());
-        }
-        for (name, value) in &self.headers {
-            line(name, value);
-        }
-        head.push_str("\r\n");
-        let mut request = head.into_bytes();
-        request.extend_from_slice(&self.body);
-        request
     }
 }
 
@@ -189,6 +137,7 @@ mod tests {
             method: method.to_owned(),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: body.as_bytes().to_vec(),
+            scenario: None,
             drive: Drive::Max,
             duration: Duration::from_secs(1),
             connections: 1,
@@ -197,7 +146,11 @@ mod tests {
             keeps_alive,
             trust: Trust::System,
         };
-        let text = |plan: Plan| String::from_utf8(plan.request()).unwrap();
+        let text = |plan: Plan| {
+            let mut bytes = Vec::new();
+            plan.parts().http1(&plan.target.authority, plan.keeps_alive, &mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
         let get = text(plan("GET", &[("host", "shop"), ("X-A", "1")], "", true));
         assert!(
             get.starts_with("GET /a?b HTTP/1.1\r\nUser-Agent: casebook/")

@@ -27,6 +27,16 @@ pub struct Counts {
     pub timeouts: u64,
     /// Requests that were due and never sent.
     pub unsent: u64,
+    /// Of those never sent: requests of a flow whose earlier request failed, or that had not come to them at the end of the run.
+    pub skipped: u64,
+    /// Of those never sent: requests into which a value did not fit.
+    pub refused: u64,
+    /// Requests, sent or not, that are not the first of their flow.
+    pub steps: u64,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
+    /// Of those: responses with a status of 500 or above.
+    pub failed_checks_5xx: u64,
     /// Responses by their status.
     pub statuses: Vec<(u16, u64)>,
     /// Bytes received.
@@ -51,6 +61,11 @@ impl Counts {
         self.errors.iter().sum()
     }
 
+    /// Requests that failed, by kind: those that occurred.
+    pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
+        Failure::ALL.into_iter().zip(self.errors).filter(|(_, count)| *count > 0)
+    }
+
     /// Adds the counts of another worker or interval.
     pub fn add(&mut self, other: &Self) {
         for (sum, of) in self.errors.iter_mut().zip(&other.errors) {
@@ -63,6 +78,11 @@ impl Counts {
         self.responses += other.responses;
         self.timeouts += other.timeouts;
         self.unsent += other.unsent;
+        self.skipped += other.skipped;
+        self.refused += other.refused;
+        self.steps += other.steps;
+        self.failed_checks += other.failed_checks;
+        self.failed_checks_5xx += other.failed_checks_5xx;
         self.bytes += other.bytes;
         self.excess += other.excess;
         self.connections += other.connections;
@@ -70,6 +90,31 @@ impl Counts {
         self.lateness_max_ns = self.lateness_max_ns.max(other.lateness_max_ns);
         self.last_sent_ns = self.last_sent_ns.max(other.last_sent_ns);
         self.last_response_ns = self.last_response_ns.max(other.last_response_ns);
+    }
+
+    /// Responses that say that the service failed: by a status of 500 or above, or by failing a check.
+    pub fn failed_responses(&self) -> u64 {
+        let is_failed = |of: &&(u16, u64)| of.0 >= 500;
+        let by_status: u64 = self.statuses.iter().filter(is_failed).map(|(_, count)| count).sum();
+        by_status + self.failed_checks - self.failed_checks_5xx
+    }
+
+    /// Counts a request that has ended. Returns whether it has a latency: a failure has none, since nothing was answered.
+    #[inline]
+    pub(crate) fn ended(&mut self, ended: &Ended) -> bool {
+        match ended.outcome {
+            Outcome::Response(status) => {
+                self.responses += 1;
+                self.last_response_ns = ended.end_ns;
+                self.status(status, 1);
+            }
+            Outcome::TimedOut => self.timeouts += 1,
+            Outcome::Failed(failure) => {
+                self.error(failure);
+                return false;
+            }
+        }
+        true
     }
 
     fn status(&mut self, status: u16, count: u64) {
@@ -133,6 +178,18 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
 }
 
+impl Ended {
+    /// How long it took from when it was due.
+    pub(crate) fn since_due_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.due_ns).max(1)
+    }
+
+    /// How long it took from when it was sent.
+    pub(crate) fn since_send_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.sent_ns).max(1)
+    }
+}
+
 /// What a worker counted from one time to another.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interval {
@@ -154,20 +211,13 @@ impl Interval {
         self.latencies.lateness.saturating_record(late_ns.max(1));
     }
 
-    /// Counts a request that has ended. A failure has no latency: nothing was answered.
+    /// Counts a request that has ended.
     #[inline]
     pub(crate) fn ended(&mut self, ended: &Ended) {
-        match ended.outcome {
-            Outcome::Response(status) => {
-                self.counts.responses += 1;
-                self.counts.last_response_ns = ended.end_ns;
-                self.counts.status(status, 1);
-            }
-            Outcome::TimedOut => self.counts.timeouts += 1,
-            Outcome::Failed(failure) => return self.counts.error(failure),
+        if self.counts.ended(ended) {
+            self.latencies.schedule.saturating_record(ended.since_due_ns());
+            self.latencies.send.saturating_record(ended.since_send_ns());
         }
-        self.latencies.schedule.saturating_record(ended.end_ns.saturating_sub(ended.due_ns).max(1));
-        self.latencies.send.saturating_record(ended.end_ns.saturating_sub(ended.sent_ns).max(1));
     }
 
     /// Counts a request that was due and will never be sent.

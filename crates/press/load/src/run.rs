@@ -1,12 +1,17 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
-use crate::engine::{self, Gate, SECOND_NS, Used, Work};
+use crate::course::Course;
+use crate::engine;
 use crate::http2;
 use crate::outcome::Failure;
 use crate::pace::Pace;
-use crate::plan::{Drive, Http2Error, Plan, Protocol, nanoseconds};
+use crate::parts::Http2Error;
+use crate::plan::{Drive, Plan, Protocol, nanoseconds};
+use crate::prepared::Prepared;
 use crate::record::{Counts, Interval, Latencies};
+use crate::scenario::{Script, Tally};
 use crate::tls::{Client, TlsError};
+use crate::work::{Gate, SECOND_NS, Used, Work};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -57,6 +62,8 @@ pub struct Run {
     pub is_interrupted: bool,
     /// What was wrong when TLS first failed, if it did.
     pub tls_error: Option<String>,
+    /// What became of each request of a scenario. Empty without one.
+    pub tally: Tally,
 }
 
 /// Why a run could not begin.
@@ -100,10 +107,11 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     };
     let threads = plan.threads.clamp(1, usize::try_from(connections).unwrap_or(1).max(1));
     let addresses = plan.target.addresses();
-    let (request, streams) = (plan.request(), plan.protocol.streams());
-    let (message, offered): (_, &[u8]) = match plan.protocol {
-        Protocol::Http1 => (None, b"http/1.1"),
-        Protocol::Http2 { .. } => (Some(plan.message()?), b"h2"),
+    let streams = plan.protocol.streams();
+    let prepared = Prepared::new(plan)?;
+    let offered: &[u8] = match plan.protocol {
+        Protocol::Http1 => b"http/1.1",
+        Protocol::Http2 { .. } => b"h2",
     };
     let tls = if plan.target.is_tls {
         Some(Client::new(&plan.target.host, &plan.trust, &[offered])?)
@@ -120,8 +128,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                 let work = Work {
                     addresses: &addresses,
                     tls: tls.as_ref(),
-                    request: &request,
-                    is_head: plan.method == "HEAD",
+                    prepared: &prepared,
                     connections: match plan.drive {
                         // Each user has a stream.
                         Drive::Users { .. } => part(connections, worker, threads).div_ceil(streams),
@@ -134,12 +141,14 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     gate: &gate,
                 };
                 let pace = pace(plan, &work, (worker, threads));
-                let (sender, message) = (sender.clone(), message.as_ref());
+                let script = plan.scenario.as_ref().map(|of| Script::new(of, worker, threads));
+                let sender = sender.clone();
                 scope.spawn(move || {
                     let finished = |interval| drop(sender.send(interval));
-                    match message {
-                        Some(message) => http2::run(&work, (message, streams), pace, finished),
-                        None => engine::run(&work, pace, finished).map_err(std::io::Error::from),
+                    let course = Course::new(&work, pace, script, finished);
+                    match plan.protocol {
+                        Protocol::Http1 => engine::run(&work, course).map_err(std::io::Error::from),
+                        Protocol::Http2 { streams } => http2::run(&work, streams, course),
                     }
                 })
             })
@@ -249,7 +258,8 @@ impl Adding {
         self.latencies.add(&of.latencies);
         let until = (second + 1).saturating_mul(SECOND_NS);
         let asked = match &mut self.due {
-            Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()),
+            // Each arrival is a request. The others of its flow are due whenever the one before them is answered.
+            Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()) + of.counts.steps,
             None => of.counts.sent,
         };
         let row = Second { ts_ns: second * SECOND_NS, dur_ns: SECOND_NS, asked, counts: of.counts.clone() };
@@ -270,6 +280,14 @@ impl Adding {
         let wall_ns = used.iter().map(|of| of.wall_ns).max().unwrap_or(0);
         let share = |of: &Used| real_u64(of.cpu_ns) / real_u64(of.wall_ns.max(1));
         let due_ns = nanoseconds(plan.duration).min(wall_ns);
+        let mut tally = Tally::default();
+        for of in used.iter().filter_map(|of| of.tally.as_ref()) {
+            if tally.requests.is_empty() {
+                tally = of.clone();
+            } else {
+                tally.add(of);
+            }
+        }
         let is_interrupted = interrupt.load(std::sync::atomic::Ordering::Relaxed)
             && plan.planned().is_none_or(|of| of != planned);
         Run {
@@ -284,6 +302,7 @@ impl Adding {
             connections: used.iter().map(|of| of.connections).sum(),
             is_interrupted,
             tls_error: None,
+            tally,
         }
     }
 }
@@ -291,6 +310,6 @@ impl Adding {
 impl Run {
     /// Requests that failed, by kind: those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
-        Failure::ALL.into_iter().zip(self.counts.errors).filter(|(_, count)| *count > 0)
+        self.counts.errors()
     }
 }

@@ -23,7 +23,7 @@ enum What {
     Latency(f64),
     /// The longest latency.
     Longest,
-    /// The share of planned requests that were not answered, or answered with a status of 500 or above.
+    /// The share of planned requests that were not answered, or answered with a status of 500 or above, or whose answer failed a check.
     Errors,
     /// Responses per second.
     Rate,
@@ -156,10 +156,8 @@ impl Objective {
 
 /// The share of planned requests without an answer of use.
 fn errors(run: &Run) -> f64 {
-    let failed: u64 =
-        run.counts.statuses.iter().filter(|(status, _)| *status >= 500).map(|(_, count)| count).sum();
     let unanswered = run.planned - run.counts.responses;
-    real_u64(unanswered + failed) / real_u64(run.planned.max(1))
+    real_u64(unanswered + run.counts.failed_responses()) / real_u64(run.planned.max(1))
 }
 
 #[cfg(test)]

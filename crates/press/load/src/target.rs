@@ -32,7 +32,7 @@ pub enum TargetError {
     /// The host is not this machine, and the user did not say that load may go there.
     #[error(
         "{host} is not this machine. Load can hurt a service and whatever it depends on. If you may put load on {host}, say so with \
-         --yes-this-host {host}"
+         --yes-this-host {host}, or in the scenario file with `allow`"
     )]
     NotAllowed {
         /// The host.
@@ -109,6 +109,32 @@ impl Target {
     /// The whole URL.
     pub fn url(&self) -> String {
         format!("{}://{}{}", if self.is_tls { "https" } else { "http" }, self.authority, self.path)
+    }
+
+    /// The path of a text that is a path itself, or a URL of the same origin.
+    pub(crate) fn own_path<'a>(&self, text: &'a str) -> Result<&'a str, String> {
+        if text.starts_with('/') {
+            // Some servers take what follows two slashes for a host.
+            return Ok(text);
+        }
+        let from = text.find("://").map(|at| at + 3);
+        let Some((from, rest)) = from.and_then(|from| Some((from, text.get(from..)?))) else {
+            return Err(format!("`{text}` is not a path: expected /PATH, or a URL of the same origin"));
+        };
+        let len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (origin, path) = text.split_at(from + len);
+        let other = Self::parse(origin).map_err(|error| error.to_string())?;
+        let is_same = other.host.eq_ignore_ascii_case(&self.host)
+            && (other.port, other.is_tls) == (self.port, self.is_tls);
+        match path {
+            _ if !is_same => Err(format!(
+                "`{text}` is of another origin than {}: a run has one origin",
+                Self { path: String::new(), ..self.clone() }.url()
+            )),
+            path if path.starts_with('/') => Ok(path),
+            "" => Ok("/"),
+            _ => Err(format!("`{text}` has no path: expected a `/` before the query")),
+        }
     }
 
     /// Whether the host that is contacted can only be this machine, by its name alone.

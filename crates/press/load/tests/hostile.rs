@@ -83,6 +83,7 @@ fn plan(url: &str, body: &[u8]) -> Plan {
         method: if body.is_empty() { "GET" } else { "POST" }.to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
+        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: REQUESTS * 5.0 }),
         duration: Duration::from_millis(200),
         connections: 12,
@@ -93,7 +94,19 @@ fn plan(url: &str, body: &[u8]) -> Plan {
     }
 }
 
+/// Runs a plan whose time-outs are short. If the machine stops the generator for longer, as one that is busy does, it says nothing
+/// about the peer: then it runs again.
 fn loaded(plan: &Plan) -> Run {
+    for _ in 0..9 {
+        let run = loaded_once(plan);
+        if run.counts.stopped_ns < STOPPED_NS {
+            return run;
+        }
+    }
+    loaded_once(plan)
+}
+
+fn loaded_once(plan: &Plan) -> Run {
     let begun = Stopwatch::start();
     let run = run(plan, &AtomicBool::new(false), &mut ()).unwrap();
     // Opening, the schedule, and two time-outs, on a machine that is busy with other tests.
@@ -107,6 +120,9 @@ fn loaded(plan: &Plan) -> Run {
     );
     run
 }
+
+/// A generator that is stopped for so long may miss a time-out.
+const STOPPED_NS: u64 = 100_000_000;
 
 /// What all requests of a run end as.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{Request, Response};
-use load::{Drive, Failure, Plan, Protocol, Run, Schedule, Target, Trust, run};
+use load::{Drive, Failure, Loaded, Plan, Protocol, Run, Schedule, Target, Trust, run};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Read, Write};
@@ -140,6 +140,7 @@ fn plan(url: &str) -> Plan {
         method: "GET".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
+        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: 200.0 }),
         duration: Duration::from_millis(500),
         connections: 2,
@@ -227,6 +228,56 @@ fn a_request_has_its_parts_its_headers_and_its_body() {
     let of_connections = Plan { headers: vec![("Connection".to_owned(), "close".to_owned())], ..plan };
     let refused = run(&of_connections, &AtomicBool::new(false), &mut ()).unwrap_err();
     assert_eq!(refused.to_string(), "HTTP/2 has no header `Connection`: leave it out, or leave out --http2");
+}
+
+#[test]
+fn a_flow_goes_on_with_what_a_response_said() {
+    fn answer(_: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let header = request.headers().get("x-token").map(|of| of.to_str().unwrap().to_owned());
+        let (status, body) = match (request.uri().path(), header.as_deref()) {
+            ("/orders", None) => (201, r#"{"id": "a b"}"#),
+            ("/orders/a%20b", Some("t-1")) => (200, "paid"),
+            _ => (400, ""),
+        };
+        let head = Response::builder().status(status).header("x-token", "t-1").body(()).unwrap();
+        let mut stream = respond.send_response(head, false).unwrap();
+        stream.send_data(Bytes::from_static(body.as_bytes()), true).unwrap();
+    }
+    let text = r#"
+        [[flow]]
+        name = "buy"
+        [[flow.step]]
+        name = "create"
+        method = "POST"
+        path = "/orders"
+        expect = { status = 201 }
+        extract = { order = { json = "$.id" }, token = { header = "X-Token" } }
+        [[flow.step]]
+        name = "pay"
+        path = "/orders/{{order}}"
+        headers = { X-Token = "{{token}}" }
+        expect = { status = 200, body_contains = "paid" }
+    "#;
+    let url = Server::new(answer).start();
+    let origin = url.trim_end_matches("/a?b=c");
+    let nothing = |_: &str| Err(std::io::ErrorKind::NotFound.into());
+    let loaded_of =
+        |text: &str| Loaded::parse(text, Some(origin), 1, &nothing, &|text| Err(text.to_owned())).unwrap();
+    let of = loaded_of(text);
+    let plan = Plan { target: of.target, scenario: Some(Arc::new(of.scenario)), ..plan(&url) };
+    let run = loaded(&plan);
+    assert_eq!(
+        (run.planned, run.counts.responses, run.counts.failed_checks),
+        (200, 200, 0),
+        "{:?}",
+        run.counts
+    );
+    assert_eq!(run.tally.flows.iter().map(|of| of.completed).collect::<Vec<_>>(), [100]);
+    // A header of connections is refused before anything is sent, although a value makes the request anew each time.
+    let of = loaded_of(&text.replace("X-Token = \"{{token}}\"", "Connection = \"{{token}}\""));
+    let refused =
+        load::run(&Plan { scenario: Some(Arc::new(of.scenario)), ..plan }, &AtomicBool::new(false), &mut ());
+    assert!(matches!(refused, Err(load::RunError::Http2(_))), "{refused:?}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn plan(url: &str, connections: u32, rate: f64, duration: Duration) -> Plan {
         method: "GET".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
+        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate }),
         duration,
         connections,

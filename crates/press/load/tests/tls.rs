@@ -68,6 +68,7 @@ fn loaded(url: &str, trust: Trust) -> Run {
         method: "GET".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
+        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: 100.0 }),
         duration: Duration::from_millis(500),
         connections: 3,

@@ -1,5 +1,7 @@
 //! The result of a load run: what became of every planned request, how long answers took, and how well the generator did.
 
+mod requests;
+
 use crate::page::{Page, Tone};
 use crate::width::Width;
 use anstyle::Style;
@@ -37,8 +39,14 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     let Shown { plan, run, warmup, verdicts, out } = *shown;
     let figures = Figures::of(plan, run);
     let mut page = Page::new(width);
-    page.title(&format!("{} {}", plan.method, plan.target.url()));
+    match &plan.scenario {
+        Some(scenario) => page.title(&requests::title(scenario, &plan.target.url())),
+        None => page.title(&format!("{} {}", plan.method, plan.target.url())),
+    }
     page.line("", &what(plan));
+    if let Some(scenario) = &plan.scenario {
+        requests::arrivals(&mut page, scenario, run);
+    }
     if run.is_interrupted {
         page.warning("interrupted", &format!("after {}", duration(run.due_seconds * 1e3)));
     }
@@ -47,6 +55,10 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     page.gap();
     latencies(&mut page, &figures, run);
     page.gap();
+    if let Some(scenario) = &plan.scenario {
+        requests::table(&mut page, scenario, plan, run);
+        page.gap();
+    }
     rates(&mut page, &figures, run);
     generator(&mut page, &figures, plan, run);
     if let Some(warmup) = warmup {
@@ -82,7 +94,7 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
 pub fn progress(what: &str, plan: &Plan, second: &Second, latencies: &Latencies) -> String {
     let at = real_u64(second.ts_ns + second.dur_ns) / 1e9;
     let total = plan.duration.as_secs_f64();
-    let basis = if plan.planned().is_some() { &latencies.schedule } else { &latencies.send };
+    let basis = if plan.is_open() { &latencies.schedule } else { &latencies.send };
     let p99 = quantile_ms(basis, 0.99).map_or_else(String::new, |ms| format!(" · p99 {}", duration(ms)));
     let failed = second.counts.failed() + second.counts.timeouts;
     let failed = if failed > 0 { format!(" · {} failed", grouped(failed)) } else { String::new() };
@@ -156,13 +168,23 @@ fn accounts(page: &mut Page, run: &Run) {
             format!("{} ({}): no complete answer in time", grouped(counts.timeouts), share(counts.timeouts));
         page.block("timed out", Tone::Bad, &text);
     }
-    if counts.unsent > 0 {
+    if counts.failed_checks > 0 {
         let text = format!(
-            "{} ({}): no connection was free until the end",
-            grouped(counts.unsent),
-            share(counts.unsent)
+            "{} ({}): answered, but the answer failed a check",
+            grouped(counts.failed_checks),
+            share(counts.failed_checks)
         );
-        page.block("never sent", Tone::Bad, &text);
+        page.block("failed", Tone::Bad, &text);
+    }
+    let (skipped, refused) = (counts.skipped, counts.refused);
+    for (count, why) in [
+        (counts.unsent - skipped - refused, "no connection was free until the end"),
+        (skipped, "an earlier request of the flow failed, or the run ended before"),
+        (refused, "a value does not fit into the request"),
+    ] {
+        if count > 0 {
+            page.block("never sent", Tone::Bad, &format!("{} ({}): {why}", grouped(count), share(count)));
+        }
     }
 }
 
@@ -208,7 +230,7 @@ fn latencies(page: &mut Page, figures: &Figures, run: &Run) {
         };
         page.line("", &(between + why));
     }
-    if run.counts.timeouts + run.counts.unsent > 0 {
+    if run.counts.timeouts + run.counts.unsent > run.counts.skipped + run.counts.refused {
         page.line("", "Requests that timed out or were never sent count with the time that they waited, which is less than they would have.");
     }
     if run.counts.failed() > 0 {

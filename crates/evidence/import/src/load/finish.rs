@@ -134,7 +134,9 @@ fn metrics(load: &mut Load, run: &Run, log: &Log) {
     }
     let planned = run.value("planned");
     let failed = run.errors().zip(run.value("timeouts")).map(|(errors, timeouts)| real(errors) + timeouts);
-    let failed = failed.map(|failed| failed + run.value("unsent").unwrap_or(0.0));
+    // A response that fails a check is an error too.
+    let others = ["unsent", "failed_checks"].map(|path| run.value(path).unwrap_or(0.0));
+    let failed = failed.map(|failed| failed + others.iter().sum::<f64>());
     let share = failed.zip(planned).filter(|(_, planned)| *planned > 0.0).map(|(failed, of)| failed / of);
     add(load, "error_share", share, "share", planned.and_then(whole).unwrap_or(NO_INT));
     for (status, number) in &run.statuses {

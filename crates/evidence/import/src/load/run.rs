@@ -83,6 +83,8 @@ figures! {
     "responses" "" Count
     "timeouts" "" Count
     "unsent" "" Count
+    "failed_checks" "" Count
+    "failed_responses" "" Count
     "rate.asked" "1/s" Real
     "rate.sent" "1/s" Real
     "rate.answered" "1/s" Real

@@ -1,4 +1,4 @@
-//! `load-errors`: requests end without a response, or the service answers that it failed.
+//! `load-errors`: requests end without a response, the service answers that it failed, or its answers fail checks.
 
 use crate::facts::Facts;
 use crate::rule::{FAILURES, Found, Rule, Threshold, explains, rows_of, view};
@@ -10,10 +10,16 @@ const FAILED: Threshold = Threshold {
     name: "requests without a response, time-outs left out",
     value: 0.001,
     unit: "share",
-    source: "the usual objective of 99.9 %. One of the two is enough; below it is a note",
+    source: "the usual objective of 99.9 %. One of the three is enough; below it is a note",
 };
 const REFUSED: Threshold = Threshold {
     name: "responses with a status of 500 or above",
+    value: 0.001,
+    unit: "share",
+    source: "the usual objective of 99.9 %",
+};
+const WRONG: Threshold = Threshold {
+    name: "responses with a status below 500 that failed a check of the scenario",
     value: 0.001,
     unit: "share",
     source: "the usual objective of 99.9 %",
@@ -23,8 +29,8 @@ const CRITICAL: f64 = 0.01;
 
 pub(super) static RULE: Rule = Rule {
     id: "load-errors",
-    about: "requests end without a response, or with a status of 500 or above",
-    thresholds: &[FAILED, REFUSED],
+    about: "requests end without a response, with a status of 500 or above, or with a response that fails a check",
+    thresholds: &[FAILED, REFUSED, WRONG],
     silent: "for statuses below 500, which are the client's, and for time-outs (`load-timeouts`)",
     why: "Connections are refused if nobody listens or the queue of the listening socket is full; they are reset if the service \
           closes them while a request is under way, as it does at a limit or in a crash. A status of 500 is an exception in the \
@@ -33,6 +39,7 @@ pub(super) static RULE: Rule = Rule {
         "Read the service's log at the time of the first of them",
         "If connections are refused or reset: compare `net.core.somaxconn`, the limit of open files and the service's limit of \
          connections with the connections of the run",
+        "If checks fail: `requests` in run.json says which, by request",
         "If the status is 503: look for a limiter of concurrency or a probe that takes the service out",
     ],
     verify: "In a repeated run at the same rate the share is below 0.1 %.",
@@ -54,13 +61,18 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         .filter(|(status, count)| is_failed(status) && *count > 0.0)
         .collect();
     let failed: f64 = statuses.iter().map(|(_, count)| count).sum();
-    if errors + failed <= 0.0 {
+    // A response that failed by its status and by a check has failed once.
+    let wrong = (facts.metric("failed_responses").unwrap_or(0.0) - failed).max(0.0);
+    if errors + failed + wrong <= 0.0 {
         return None;
     }
-    let (of_errors, of_statuses) = (errors / planned, failed / planned);
-    let all = of_errors + of_statuses;
+    let [of_errors, of_statuses, of_wrong] = [errors, failed, wrong].map(|count| count / planned);
+    let all = of_errors + of_statuses + of_wrong;
     let mut kinds = kinds(facts);
     kinds.extend(statuses.iter().map(|(status, count)| (format!("status {status}"), *count)));
+    if wrong > 0.0 {
+        kinds.push(("failed checks".to_owned(), wrong));
+    }
     kinds.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let (first, most) = kinds.first().cloned().unwrap_or_else(|| ("of an unknown kind".to_owned(), errors));
     let kind = if kinds.len() == 1 {
@@ -68,7 +80,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     } else {
         format!("most often {first}, {} times", short(most))
     };
-    let is_above = of_errors >= FAILED.value || of_statuses >= REFUSED.value;
+    let is_above = of_errors >= FAILED.value || of_statuses >= REFUSED.value || of_wrong >= WRONG.value;
     Some(Found {
         title: format!("{} of the requests fail, {kind}", show(all, "share")),
         severity: match () {
@@ -80,13 +92,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured: vec![
             FAILED.measured(of_errors),
             REFUSED.measured(of_statuses),
-            explains("failed requests", errors + failed, ""),
+            WRONG.measured(of_wrong),
+            explains("failed requests", errors + failed + wrong, ""),
         ],
         evidence: vec![
             rows_of(
                 "failures",
                 "select what, count from failures order by count desc",
-                kinds.len().saturating_sub(statuses.len()),
+                kinds.len().saturating_sub(statuses.len()).saturating_sub(usize::from(wrong > 0.0)),
             ),
             rows_of(
                 "statuses",
