@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use text::explain::Detail;
 use topics::{Id, Topic};
 
+mod recorded_run;
+
 const AFTER_HELP: &str = "\
 Examples:
   casebook explain slow
@@ -26,6 +28,7 @@ Examples:
   casebook explain slow --format markdown | gh issue create --title 'Orders is slow' --body-file -
   casebook explain Parse-report-full.json    # benchmark results
   casebook explain latency.hlog              # a load run, or its latency log
+  casebook explain before                    # a load run and the recording of the service meanwhile
 
 In a script, this exits with 1 unless the verdict is healthy:
   casebook explain slow --fail-on warning,unexplained,cannot-judge";
@@ -147,8 +150,11 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     // Without --rules and --rule, the parser requires a file.
     let file = args.file.as_deref().context("name a recording")?;
     let my = args.mine.code(config)?;
-    let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
+    if let Some(run) = reading::open_run(file, false, args.whose.or_most_sampled())? {
+        return recorded_run::explain(args, &run, &ids, &my);
+    }
+    let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let (explanation, topics) = explained(&evidence, &ids, &my)?;
     ensure!(
         args.fail_on.is_empty() || explanation.verdict.is_some(),

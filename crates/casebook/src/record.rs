@@ -25,7 +25,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+mod beside;
 mod said;
+
+pub(crate) use beside::{Beside, Recorded, Wanted};
 
 /// How long the runtime has to answer a command that is not part of the recording.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -111,6 +114,13 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Those of a command line; all other options have their defaults.
+    fn of_words(words: impl Iterator<Item = OsString>) -> anyhow::Result<Self> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("record"));
+        let matches = command.try_get_matches_from(std::iter::once(OsString::from("record")).chain(words))?;
+        Ok(<Self as clap::FromArgMatches>::from_arg_matches(&matches)?)
+    }
+
     fn profile(&self) -> Profile {
         self.profile.unwrap_or(Profile::Default)
     }
@@ -210,12 +220,9 @@ pub(crate) fn of_process(
     out: &Path,
     outputs: Outputs,
 ) -> anyhow::Result<ExitCode> {
-    // All other options have the defaults of the command line.
-    let words = [OsString::from("record"), "-p".into(), pid.to_string().into(), "-d".into(), duration.into()];
+    let words = [OsString::from("-p"), pid.to_string().into(), "-d".into(), duration.into()];
     let rest = [OsString::from("--profile"), profile.into(), "-o".into(), out.into()];
-    let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
-    let matches = command.try_get_matches_from(words.into_iter().chain(rest))?;
-    let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches)?;
+    let args = Args::of_words(words.into_iter().chain(rest))?;
     run_as(&Args { outputs, ..args })
 }
 
@@ -238,23 +245,9 @@ fn of_subject(
         args.keep.is_none() || shape == OutputShape::Folder,
         "--keep needs a folder, since a single file holds one session only"
     );
-    let options = RecordOptions {
-        out,
-        shape,
-        plan: if shape == OutputShape::OneFile { plan(args, shape) } else { plan_of_folder },
-        profile: args.profile().name().to_owned(),
-        duration: args.duration,
-        keep: args.keep,
-        most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
-        force: args.force,
-        rules: args.outputs.rules(),
-        buffer_megabytes: args.buffer,
-        tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
-        command: std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect::<Vec<_>>()
-            .join(" "),
-    };
+    let plan = if shape == OutputShape::OneFile { plan(args, shape) } else { plan_of_folder };
+    let command = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let options = options(args, out, shape, plan, command.collect::<Vec<_>>().join(" "));
     let mut outcome = record(args, &subject, &options, stop_on, interrupt, launched)?;
     if let Ended::Full(full) = &outcome.ended {
         terminal::say(&format!("the recording ended early: {}", full.words()));
@@ -266,6 +259,23 @@ fn of_subject(
     }
     show(args, &subject, &options, &outcome)?;
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn options(args: &Args, out: PathBuf, shape: OutputShape, plan: Plan, command: String) -> RecordOptions {
+    RecordOptions {
+        out,
+        shape,
+        plan,
+        profile: args.profile().name().to_owned(),
+        duration: args.duration,
+        keep: args.keep,
+        most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
+        force: args.force,
+        rules: args.outputs.rules(),
+        buffer_megabytes: args.buffer,
+        tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
+        command,
+    }
 }
 
 fn plan(args: &Args, shape: OutputShape) -> Plan {
@@ -438,13 +448,17 @@ fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outco
     if args.format == Format::Text {
         return Ok(terminal::print(&said::result(subject, options, outcome))?);
     }
+    print_json(&document(options, outcome))
+}
+
+fn document<'a>(options: &'a RecordOptions, outcome: &'a Outcome) -> Document<'a> {
     let files = outcome.files.iter().map(|file| FileEntry {
         name: file.name.clone(),
         bytes: file.bytes,
         raw_bytes: file.raw_bytes,
         blake3: file.blake3.clone(),
     });
-    print_json(&Document {
+    Document {
         out: options.out.display().to_string(),
         files: files.collect(),
         bytes: outcome.bytes,
@@ -458,7 +472,7 @@ fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outco
         cost: &outcome.cost,
         notes: &outcome.notes,
         copies: outcome.copies.iter().map(|path| path.display().to_string()).collect(),
-    })
+    }
 }
 
 #[cfg(test)]

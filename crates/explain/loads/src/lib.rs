@@ -27,7 +27,7 @@ mod verdict;
 pub use catalogue::{markdown, rule_as_markdown};
 pub use heading::heading;
 pub use lanes::{lanes, whole};
-pub use pictures::{Course, Pictures, pictures};
+pub use pictures::{Course, Pictures, courses, pictures};
 pub use rule::Rule;
 pub use rules::RULES;
 

@@ -51,6 +51,7 @@ pub fn document(
     add("url", json!(plan.target.url()));
     add("method", json!(plan.method));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
+    add("start_monotonic_ns", json!(run.start_monotonic_ns));
     add("schedule", schedule(plan));
     add("connections", json!(plan.connections));
     add("connections_at_start", json!(run.connections));

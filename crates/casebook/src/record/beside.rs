@@ -1,0 +1,177 @@
+//! A recording of a process while this program does something else: `load --record`.
+//!
+//! ```text
+//!  caller    begin ───────────────▶ its own work ───────────────▶ end
+//!              │        ▲                                          │ ▲
+//!  recording   └ begins ┘ records … (may end by itself, is kept)   └ ends, fetches names of methods
+//! ```
+//!
+//! It has a [`Control`] of its own, since Ctrl-C ends the caller's work first. Only "do not wait" is passed on.
+
+use super::{Along, Args, document, options, plan, said, warn_of_cost};
+use crate::config::Config;
+use crate::interrupt::Interrupt;
+use crate::outputs::Outputs;
+use crate::target::{self, Target};
+use crate::terminal;
+use anyhow::{Context, bail};
+use import::Alongside;
+use recorder::{Control, Ended, MakeReader, Outcome, OutputShape, Profile, RecordOptions, Stage, Subject};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// How often to look whether the recording has begun, or whether the user wants to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What to record.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The process.
+    pub(crate) process: target::Chosen,
+    /// What to record of it; `None` for the default.
+    pub(crate) profile: Option<Profile>,
+    /// The command line as the exhibit may show it.
+    pub(crate) command: String,
+    /// Who may read what is written.
+    pub(crate) outputs: Outputs,
+}
+
+/// The process to record, found and asked: what can fail without a recording has not failed.
+#[derive(Debug)]
+pub(crate) struct Found {
+    args: Args,
+    subject: Subject,
+    command: String,
+}
+
+impl Wanted {
+    /// Finds the process.
+    pub(crate) fn find(self, config: &Config) -> anyhow::Result<Found> {
+        let args = Args::of_words(std::iter::empty())?;
+        let args = Args { profile: self.profile, outputs: self.outputs, ..args }.or(&config.record);
+        // The caller ends it.
+        let args = Args { duration: None, ..args };
+        let subject = Target::of(self.process).find(args.outputs.rules(), &|| true)?;
+        warn_of_cost(&args);
+        Ok(Found { args, subject, command: self.command })
+    }
+}
+
+/// A recording under way.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    subject: Arc<Subject>,
+    options: Arc<RecordOptions>,
+    control: Arc<Control>,
+    thread: JoinHandle<Result<Outcome, recorder::Error>>,
+}
+
+impl Beside {
+    /// Begins to record into a folder, which must not exist. Returns once the runtime sends events.
+    pub(crate) fn begin(found: Found, out: PathBuf, interrupt: &Arc<Interrupt>) -> anyhow::Result<Self> {
+        let Found { args, subject, command } = found;
+        let plan = plan(&args, OutputShape::Folder);
+        let options = Arc::new(options(&args, out, OutputShape::Folder, plan, command));
+        let (subject, control) = (Arc::new(subject), Arc::new(Control::default()));
+        let (begun, has_begun) = mpsc::sync_channel(1);
+        interrupt.waits_for("the runtime to begin a session, up to 10 s");
+        let thread = Builder::new().name("recording".to_owned()).spawn({
+            let (subject, options, control) =
+                (Arc::clone(&subject), Arc::clone(&options), Arc::clone(&control));
+            let interrupt = Arc::clone(interrupt);
+            move || {
+                let make_reader: MakeReader = Arc::new(|_role| {
+                    let heard = Arc::new(AtomicBool::new(false));
+                    Box::new(Along { reader: Alongside::new(None), heard })
+                });
+                let mut is_said = false;
+                recorder::record(&subject, &options, &control, &make_reader, &mut |progress| {
+                    if progress.stage == Stage::Recording && !is_said {
+                        is_said = begun.try_send(()).is_ok();
+                    }
+                    if interrupt.is_abandoned() {
+                        control.abandon.store(true, Ordering::Release);
+                    }
+                })
+            }
+        });
+        let this = Self { subject, options, control, thread: thread.context("cannot begin to record")? };
+        loop {
+            match has_begun.recv_timeout(LOOK_EVERY) {
+                Ok(()) => return Ok(this),
+                // It failed, and says why.
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) if interrupt.is_raised() => {
+                    this.control.stop.store(true, Ordering::Release);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        this.joined()?;
+        bail!("the recording ended as soon as it began")
+    }
+
+    /// Asks it to end, without waiting for that.
+    pub(crate) fn stop(&self) {
+        self.control.stop.store(true, Ordering::Release);
+    }
+
+    /// Ends it, and waits for the names of methods.
+    pub(crate) fn end(self, interrupt: &Interrupt) -> anyhow::Result<Recorded> {
+        self.stop();
+        interrupt.waits_for("the names of methods that the runtime sends, up to 20 s of silence");
+        if terminal::is_stderr() {
+            terminal::show_progress("ending the recording: the runtime sends the names of methods");
+        }
+        let (subject, options) = (Arc::clone(&self.subject), Arc::clone(&self.options));
+        let outcome = self.joined();
+        terminal::clear_progress();
+        Ok(Recorded { subject, options, outcome: outcome? })
+    }
+
+    fn joined(self) -> anyhow::Result<Outcome> {
+        match self.thread.join() {
+            Ok(Err(recorder::Error::Gone(pid))) => bail!("process {pid} has ended"),
+            Ok(outcome) => Ok(outcome?),
+            Err(_panic) => bail!("the thread that records panicked"),
+        }
+    }
+}
+
+/// A recording that has ended.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    subject: Arc<Subject>,
+    options: Arc<RecordOptions>,
+    outcome: Outcome,
+}
+
+impl Recorded {
+    /// What is in it, as text.
+    pub(crate) fn text(&self) -> String {
+        said::beside(&self.subject, &self.options, &self.outcome)
+    }
+
+    /// The same as JSON: what `record --format json` prints.
+    pub(crate) fn json(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(document(&self.options, &self.outcome))
+    }
+
+    /// Why it ended before it was asked to, in words.
+    pub(crate) fn ended_early(&self) -> Option<String> {
+        match &self.outcome.ended {
+            Ended::Duration | Ended::Asked | Ended::Event => None,
+            Ended::SubjectEnded => Some("the recorded process ended during the run".to_owned()),
+            Ended::Full(full) => Some(format!("the recording ended during the run: {}", full.words())),
+            Ended::Failed(what) => Some(format!("the recording broke off during the run: {what}")),
+        }
+    }
+
+    /// Whether it failed.
+    pub(crate) fn is_failed(&self) -> bool {
+        matches!(self.outcome.ended, Ended::Failed(_))
+    }
+}

@@ -1,0 +1,310 @@
+//! What a service did while requests to it were slow: a load run beside the trace that was recorded during it, on one clock.
+//!
+//! ```text
+//! load run ─▶ seconds: which are slow ────────┐
+//!                                             ├─▶ overlap, beside what chance alone would make ─▶ sentences
+//! trace ─▶ conditions: pauses, starvation … ──┘
+//! ```
+//!
+//! Overlap is said as overlap, never as a cause. The latency of a second is that of the requests that ended in it, so what they met
+//! may lie before it: a second counts from its begin less its p99. Nothing here prints.
+
+mod conditions;
+mod intervals;
+mod requests;
+
+use base::number::{count, real};
+use conditions::{Condition, conditions};
+use intervals::{Intervals, at_least_by_chance};
+use loads::Course;
+use model::{Load, Trace};
+use report::Finding;
+use report::unit::{duration, show};
+use timeline::Span;
+
+/// A second is slow if its p99 is so many times the usual one.
+const TIMES_USUAL: f64 = 3.0;
+/// A p99 below this is not slow, whatever is usual.
+const LEAST_SLOW_MS: f64 = 5.0;
+/// Seconds without which nothing can be compared.
+const LEAST_SECONDS: usize = 8;
+/// The probability of as much overlap by chance, below which it is said. It is divided by the number of conditions that are looked at.
+const BY_CHANCE: f64 = 0.01;
+/// The slowest seconds that are listed.
+const MOST_MOMENTS: usize = 10;
+/// Overlaps that are listed of one second.
+const MOST_OVERLAPS: usize = 4;
+/// Seconds that are examined: of a longer run, the first so many.
+const MOST_SECONDS: usize = 100_000;
+
+/// What the service did during a load run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Meanwhile {
+    /// What overlaps the slow seconds and requests more than chance, or that nothing does.
+    pub sentences: Vec<String>,
+    /// The slowest seconds, slowest first.
+    pub moments: Vec<Moment>,
+    /// How many seconds are slow: `p99` at least [`Meanwhile::slow_ms`].
+    pub slow: usize,
+    /// How many seconds of the run were recorded.
+    pub seconds: usize,
+    /// From which p99 on a second is slow.
+    pub slow_ms: Option<f64>,
+    /// How the two were set on one clock, in words.
+    pub clock: String,
+}
+
+/// A second of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moment {
+    /// Its latency.
+    pub latency: Course,
+    /// The time in which its requests were under way.
+    pub span: Span,
+    /// Whether its p99 is that of a slow second.
+    pub is_slow: bool,
+    /// Whether all of it was recorded.
+    pub is_recorded: bool,
+    /// What overlaps it, the most unusual first.
+    pub overlaps: Vec<Overlap>,
+}
+
+/// What the runtime did within a second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overlap {
+    /// Its id: `gc-pauses`.
+    pub id: String,
+    /// Its name in a sentence: `GC pauses`.
+    pub name: String,
+    /// The tab of the trace's pages that shows it.
+    pub tab: &'static str,
+    /// How many of them.
+    pub number: u64,
+    /// The longest of them, in milliseconds.
+    pub longest_ms: f64,
+    /// The share of the time that they cover.
+    pub share: f64,
+    /// The share of the whole run that they cover.
+    pub usual: f64,
+}
+
+impl Overlap {
+    /// It in a few words.
+    pub fn words(&self) -> String {
+        let (share, usual) = (show(self.share, "share"), show(self.usual, "share"));
+        let Self { name, number, longest_ms, .. } = self;
+        // From the first row of a finding to the last, there is one stretch.
+        if self.id.starts_with("finding:") {
+            return format!("{name}: {share} of it ({usual} of the run)");
+        }
+        let longest = duration(*longest_ms);
+        format!("{name}: {share} of it ({usual} of the run), {number}, longest {longest}")
+    }
+}
+
+impl Moment {
+    /// What overlaps it, in a few words.
+    pub fn words(&self) -> String {
+        if !self.is_recorded {
+            return "not recorded".to_owned();
+        }
+        if self.overlaps.is_empty() {
+            return "none of what is recorded as intervals".to_owned();
+        }
+        self.overlaps.iter().map(Overlap::words).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// The whole time of both.
+pub fn whole(load: &Load, trace: &Trace) -> Span {
+    let to_ns = trace.exhibit.duration_ns.max(load.exhibit.duration_ns).max(0).saturating_add(1);
+    Span { from_ns: load.begins_ns().min(0), to_ns }
+}
+
+/// Compares a run with the trace that was recorded during it. `findings` are those of the trace. `None` if they are not on one clock.
+pub fn meanwhile(load: &Load, trace: &Trace, findings: &[Finding]) -> Option<Meanwhile> {
+    let clock = load.run.clock?;
+    let conditions = conditions(trace, findings);
+    let mut courses = loads::courses(load);
+    courses.truncate(MOST_SECONDS);
+    let run = recorded_part(load, trace);
+    let slow_ms = slow_from(&courses);
+    let moments: Vec<Moment> = courses.into_iter().map(|course| moment(course, slow_ms, run)).collect();
+    let recorded: Vec<&Moment> = moments.iter().filter(|of| of.is_recorded).collect();
+    let slow = recorded.iter().filter(|of| of.is_slow).count();
+    let (seconds, mut sentences) = (recorded.len(), of_seconds(&recorded, slow_ms, &conditions, run));
+    sentences.extend(requests::sentences(load, trace, &conditions, run));
+    let mut slowest = moments;
+    slowest.sort_by(|a, b| slowness(b).total_cmp(&slowness(a)).then(a.span.from_ns.cmp(&b.span.from_ns)));
+    slowest.truncate(MOST_MOMENTS);
+    for moment in slowest.iter_mut().filter(|of| of.is_recorded) {
+        moment.overlaps = overlaps(moment.span, &conditions, run);
+    }
+    Some(Meanwhile { sentences, moments: slowest, slow, seconds, slow_ms, clock: in_words(clock) })
+}
+
+fn slowness(of: &Moment) -> f64 {
+    of.latency.p99_ms.or(of.latency.max_ms).unwrap_or(0.0)
+}
+
+/// The part of the run that was recorded.
+fn recorded_part(load: &Load, trace: &Trace) -> Span {
+    Span {
+        from_ns: load.begins_ns().max(0),
+        to_ns: load.exhibit.duration_ns.min(trace.exhibit.duration_ns),
+    }
+}
+
+fn in_words(clock: model::OneClock) -> String {
+    match clock.utc_differs_ns {
+        Some(utc) => format!(
+            "Both count on the monotonic clock of the same machine; UTC agrees to {}.",
+            duration(real(utc.saturating_abs().max(1_000)) / 1e6)
+        ),
+        None => format!(
+            "Both are set on one clock by UTC, to {}.",
+            duration(real(clock.error_ns) / 1e6)
+        ),
+    }
+}
+
+/// From which p99 on a second is slow: some times that of a quick second. `None` with too few seconds.
+fn slow_from(courses: &[Course]) -> Option<f64> {
+    let mut p99: Vec<f64> = courses.iter().filter_map(|of| of.p99_ms).collect();
+    p99.sort_by(f64::total_cmp);
+    // A quarter is quicker: in a run of which half is slow, the median would be one of the slow ones.
+    let usual = p99.get(p99.len() / 4).filter(|_| p99.len() >= LEAST_SECONDS)?;
+    Some((usual * TIMES_USUAL).max(LEAST_SLOW_MS))
+}
+
+fn moment(latency: Course, slow_ms: Option<f64>, run: Span) -> Moment {
+    #[expect(clippy::cast_possible_truncation, reason = "a latency in nanoseconds; a float that is too large becomes the largest")]
+    let before = (latency.p99_ms.unwrap_or(0.0).max(0.0) * 1e6) as i64;
+    let from_ns = latency.from_ns.saturating_sub(before).max(run.from_ns);
+    Moment {
+        latency,
+        span: Span { from_ns, to_ns: latency.to_ns },
+        is_slow: latency.p99_ms.zip(slow_ms).is_some_and(|(p99, slow)| p99 >= slow),
+        // A run ends a little before its last second does.
+        is_recorded: latency.from_ns >= run.from_ns && latency.from_ns < run.to_ns,
+        overlaps: Vec::new(),
+    }
+}
+
+fn overlaps(span: Span, conditions: &[Condition], run: Span) -> Vec<Overlap> {
+    let mut all: Vec<Overlap> = conditions
+        .iter()
+        .filter_map(|of| {
+            let (number, longest_ms) = of.within(span.from_ns, span.to_ns);
+            let share = of.when.share(span.from_ns, span.to_ns);
+            let usual = of.when.share(run.from_ns, run.to_ns);
+            let Condition { id, name, tab, .. } = of;
+            (number > 0).then(|| Overlap {
+                id: id.clone(),
+                name: name.clone(),
+                tab,
+                number,
+                longest_ms,
+                share,
+                usual,
+            })
+        })
+        .collect();
+    // How much more than usual, in time: a short pause is unusual in any second without one, but explains little.
+    all.sort_by(|a, b| (b.share - b.usual).total_cmp(&(a.share - a.usual)));
+    all.truncate(MOST_OVERLAPS);
+    all
+}
+
+/// What is said of the slow seconds.
+fn of_seconds(
+    recorded: &[&Moment],
+    slow_ms: Option<f64>,
+    conditions: &[Condition],
+    run: Span,
+) -> Vec<String> {
+    let Some(slow_ms) = slow_ms else {
+        return vec![format!("The run has fewer than {LEAST_SECONDS} seconds with responses: too few to compare slow ones with others.")];
+    };
+    let slow = recorded.iter().filter(|of| of.is_slow).count();
+    if slow == 0 {
+        return vec![format!(
+            "No second was slow beside the others: the p99 of each stays below {}, {TIMES_USUAL} times that of a quick one.",
+            show(slow_ms, "ms")
+        )];
+    }
+    let mut said: Vec<(f64, String)> = Vec::new();
+    for of in conditions {
+        if let Some(found) = together(recorded, &of.when, run).filter(|found| found.by_chance * count(conditions.len()) <= BY_CHANCE) {
+            said.push((found.by_chance, in_a_sentence(&found, of, slow_ms)));
+        }
+    }
+    said.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if said.is_empty() {
+        let names: Vec<&str> = conditions.iter().map(|of| of.name.as_str()).collect();
+        let what = if names.is_empty() { "anything that was recorded as an interval".to_owned() } else { names.join(", ") };
+        return vec![format!(
+            "{} (p99 of {} or more). They overlap none of these more than by chance: {what}.",
+            seconds_are_slow(slow, recorded.len()),
+            show(slow_ms, "ms")
+        )];
+    }
+    said.into_iter().map(|(_, sentence)| sentence).collect()
+}
+
+fn seconds_are_slow(slow: usize, all: usize) -> String {
+    if slow == 1 { format!("1 of {all} seconds is slow") } else { format!("{slow} of {all} seconds are slow") }
+}
+
+/// How often a condition and slow seconds come together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Together {
+    slow: usize,
+    /// Slow seconds in which the condition covers more than of the whole run.
+    slow_with: usize,
+    others: usize,
+    others_with: usize,
+    /// The share of the slow seconds' time that it covers, and of the others'.
+    slow_share: f64,
+    others_share: f64,
+    by_chance: f64,
+}
+
+fn together(recorded: &[&Moment], when: &Intervals, run: Span) -> Option<Together> {
+    let usual = when.share(run.from_ns, run.to_ns);
+    let share = |of: &Moment| when.share(of.span.from_ns, of.span.to_ns);
+    let side = |is_slow: bool| {
+        let of = recorded.iter().filter(|of| of.is_slow == is_slow);
+        let (mut number, mut with, mut sum) = (0usize, 0usize, 0.0);
+        for moment in of {
+            let share = share(moment);
+            number += 1;
+            with += usize::from(share > usual);
+            sum += share;
+        }
+        (number, with, if number > 0 { sum / count(number) } else { 0.0 })
+    };
+    let ((slow, slow_with, slow_share), (others, others_with, others_share)) = (side(true), side(false));
+    let by_chance = at_least_by_chance(slow_with, slow, slow_with + others_with, slow + others);
+    let found = Together { slow, slow_with, others, others_with, slow_share, others_share, by_chance };
+    (slow > 0 && others > 0 && slow_share > others_share).then_some(found)
+}
+
+fn in_a_sentence(of: &Together, condition: &Condition, slow_ms: f64) -> String {
+    let expected = count(of.slow) * count(of.slow_with + of.others_with) / count(of.slow + of.others);
+    format!(
+        "{} of the {} slow seconds (p99 of {} or more) overlap {} more than the run as a whole; by chance it would be {}. They cover {} of the time of slow \
+         seconds, and {} of that of the other {}.",
+        of.slow_with,
+        of.slow,
+        show(slow_ms, "ms"),
+        condition.name,
+        report::unit::short(expected),
+        show(of.slow_share, "share"),
+        show(of.others_share, "share"),
+        of.others,
+    )
+}
+
+#[cfg(test)]
+mod tests;
