@@ -230,10 +230,10 @@ pub(crate) fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
                 verdicts: &verdicts,
                 out: out.as_deref(),
             };
-            terminal::print(&text::load::page(&shown, terminal::width()))?;
             if let Some(recorded) = &recorded {
-                terminal::print(&format!("\n{}", recorded.text()))?;
+                terminal::print(&format!("{}\n", recorded.text()))?;
             }
+            terminal::print(&text::load::page(&shown, terminal::width()))?;
         }
     }
     if recorded.is_some_and(|recorded| recorded.is_failed()) {

@@ -6,6 +6,7 @@ use crate::progress::{self, Event, Form};
 use crate::terminal;
 use import::{FoundExhibit, Options, ProcessChoice, Progress};
 use model::{Evidence, Kind, Load, Trace};
+use runtime::MyCode;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,6 +72,15 @@ pub(crate) struct RecordedRun {
     pub(crate) names: [String; 2],
     pub(crate) load: Arc<Load>,
     pub(crate) trace: Arc<Trace>,
+}
+
+impl RecordedRun {
+    /// Both as pages.
+    pub(crate) fn pages(&self, path: &Path, mine: &MyCode) -> page::Together {
+        let own = path.canonicalize().ok();
+        let name = own.as_deref().unwrap_or(path).file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        page::Together::new(&name, &self.load, &self.trace, mine)
+    }
 }
 
 /// Opens the load run and the trace of a folder that holds exactly these two. `None` if it holds anything else.

@@ -34,6 +34,9 @@ const BY_CHANCE: f64 = 0.01;
 const MOST_MOMENTS: usize = 10;
 /// Overlaps that are listed of one second.
 const MOST_OVERLAPS: usize = 4;
+/// What covers less of a second, and is shorter than this part of its p99, is not listed.
+const LEAST_SHARE: f64 = 0.01;
+const LEAST_OF_LATENCY: f64 = 0.25;
 /// Seconds that are examined: of a longer run, the first so many.
 const MOST_SECONDS: usize = 100_000;
 
@@ -65,7 +68,7 @@ pub struct Moment {
     pub is_slow: bool,
     /// Whether all of it was recorded.
     pub is_recorded: bool,
-    /// What overlaps it, the most unusual first.
+    /// What overlaps it more than the run on average, the most first.
     pub overlaps: Vec<Overlap>,
 }
 
@@ -109,7 +112,7 @@ impl Moment {
             return "not recorded".to_owned();
         }
         if self.overlaps.is_empty() {
-            return "none of what is recorded as intervals".to_owned();
+            return "nothing more than in the rest of the run".to_owned();
         }
         self.overlaps.iter().map(Overlap::words).collect::<Vec<_>>().join("; ")
     }
@@ -138,7 +141,7 @@ pub fn meanwhile(load: &Load, trace: &Trace, findings: &[Finding]) -> Option<Mea
     slowest.sort_by(|a, b| slowness(b).total_cmp(&slowness(a)).then(a.span.from_ns.cmp(&b.span.from_ns)));
     slowest.truncate(MOST_MOMENTS);
     for moment in slowest.iter_mut().filter(|of| of.is_recorded) {
-        moment.overlaps = overlaps(moment.span, &conditions, run);
+        moment.overlaps = overlaps(moment.span, slowness(moment), &conditions, run);
     }
     Some(Meanwhile { sentences, moments: slowest, slow, seconds, slow_ms, clock: in_words(clock) })
 }
@@ -191,7 +194,7 @@ fn moment(latency: Course, slow_ms: Option<f64>, run: Span) -> Moment {
     }
 }
 
-fn overlaps(span: Span, conditions: &[Condition], run: Span) -> Vec<Overlap> {
+fn overlaps(span: Span, latency_ms: f64, conditions: &[Condition], run: Span) -> Vec<Overlap> {
     let mut all: Vec<Overlap> = conditions
         .iter()
         .filter_map(|of| {
@@ -210,7 +213,9 @@ fn overlaps(span: Span, conditions: &[Condition], run: Span) -> Vec<Overlap> {
             })
         })
         .collect();
-    // How much more than usual, in time: a short pause is unusual in any second without one, but explains little.
+    // A short pause is unusual in any second without one, but explains little.
+    let is_long = |of: &Overlap| of.share >= LEAST_SHARE || of.longest_ms >= latency_ms * LEAST_OF_LATENCY;
+    all.retain(|of| of.share > of.usual && is_long(of));
     all.sort_by(|a, b| (b.share - b.usual).total_cmp(&(a.share - a.usual)));
     all.truncate(MOST_OVERLAPS);
     all
@@ -235,16 +240,21 @@ fn of_seconds(
     }
     let mut said: Vec<(f64, String)> = Vec::new();
     for of in conditions {
-        if let Some(found) = together(recorded, &of.when, run).filter(|found| found.by_chance * count(conditions.len()) <= BY_CHANCE) {
-            said.push((found.by_chance, in_a_sentence(&found, of, slow_ms)));
+        let found = together(recorded, &of.when, run);
+        if let Some(found) = found.filter(|found| found.by_chance * count(conditions.len()) <= BY_CHANCE) {
+            said.push((found.by_chance, in_a_sentence(&found, of)));
         }
     }
     said.sort_by(|a, b| a.0.total_cmp(&b.0));
     if said.is_empty() {
         let names: Vec<&str> = conditions.iter().map(|of| of.name.as_str()).collect();
-        let what = if names.is_empty() { "anything that was recorded as an interval".to_owned() } else { names.join(", ") };
+        let what = if names.is_empty() {
+            "nothing was recorded that has a begin and an end".to_owned()
+        } else {
+            format!("the slowest seconds overlap none of these more than by chance: {}", names.join(", "))
+        };
         return vec![format!(
-            "{} (p99 of {} or more). They overlap none of these more than by chance: {what}.",
+            "{} (p99 of {} or more), and {what}.",
             seconds_are_slow(slow, recorded.len()),
             show(slow_ms, "ms")
         )];
@@ -256,53 +266,62 @@ fn seconds_are_slow(slow: usize, all: usize) -> String {
     if slow == 1 { format!("1 of {all} seconds is slow") } else { format!("{slow} of {all} seconds are slow") }
 }
 
-/// How often a condition and slow seconds come together.
+/// How often a condition and the slowest seconds come together.
+///
+/// The condition covers some seconds more than the whole run. They are compared with as many seconds, the slowest ones, so that
+/// nobody has to say which latency is slow.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Together {
-    slow: usize,
-    /// Slow seconds in which the condition covers more than of the whole run.
-    slow_with: usize,
-    others: usize,
-    others_with: usize,
-    /// The share of the slow seconds' time that it covers, and of the others'.
-    slow_share: f64,
-    others_share: f64,
+    /// The seconds that it covers more than the whole run, and so the slowest that are looked at.
+    number: usize,
+    /// How many of the slowest it covers more than the whole run.
+    met: usize,
+    all: usize,
+    /// The shortest p99 of the slowest, in milliseconds.
+    least_ms: f64,
+    /// The share of the slowest seconds' time that it covers, and of the others'.
+    shares: [f64; 2],
+    /// The probability of at least as many by chance.
     by_chance: f64,
 }
 
 fn together(recorded: &[&Moment], when: &Intervals, run: Span) -> Option<Together> {
     let usual = when.share(run.from_ns, run.to_ns);
-    let share = |of: &Moment| when.share(of.span.from_ns, of.span.to_ns);
-    let side = |is_slow: bool| {
-        let of = recorded.iter().filter(|of| of.is_slow == is_slow);
-        let (mut number, mut with, mut sum) = (0usize, 0usize, 0.0);
-        for moment in of {
-            let share = share(moment);
-            number += 1;
-            with += usize::from(share > usual);
-            sum += share;
-        }
-        (number, with, if number > 0 { sum / count(number) } else { 0.0 })
-    };
-    let ((slow, slow_with, slow_share), (others, others_with, others_share)) = (side(true), side(false));
-    let by_chance = at_least_by_chance(slow_with, slow, slow_with + others_with, slow + others);
-    let found = Together { slow, slow_with, others, others_with, slow_share, others_share, by_chance };
-    (slow > 0 && others > 0 && slow_share > others_share).then_some(found)
+    let mut by_latency: Vec<(f64, f64)> = recorded
+        .iter()
+        .map(|of| (slowness(of), when.share(of.span.from_ns, of.span.to_ns)))
+        .collect();
+    by_latency.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let covered = |of: &[(f64, f64)]| of.iter().filter(|(_, share)| *share > usual).count();
+    let (number, all) = (covered(&by_latency), by_latency.len());
+    let (slowest, others) = by_latency.split_at_checked(number)?;
+    let mean = |of: &[(f64, f64)]| of.iter().map(|(_, share)| share).sum::<f64>() / count(of.len().max(1));
+    let met = covered(slowest);
+    Some(Together {
+        number,
+        met,
+        all,
+        least_ms: slowest.last()?.0,
+        shares: [mean(slowest), mean(others)],
+        by_chance: at_least_by_chance(met, number, number, all),
+    })
 }
 
-fn in_a_sentence(of: &Together, condition: &Condition, slow_ms: f64) -> String {
-    let expected = count(of.slow) * count(of.slow_with + of.others_with) / count(of.slow + of.others);
+fn in_a_sentence(of: &Together, condition: &Condition) -> String {
+    let Together { number, met, all, least_ms, shares: [slowest, others], .. } = *of;
+    let expected = count(number) * count(number) / count(all);
+    let of_slowest = if met == number {
+        format!("The {number} slowest of {all} seconds (p99 of {} or more) all", show(least_ms, "ms"))
+    } else {
+        format!("{met} of the {number} slowest of {all} seconds (p99 of {} or more)", show(least_ms, "ms"))
+    };
     format!(
-        "{} of the {} slow seconds (p99 of {} or more) overlap {} more than the run as a whole; by chance it would be {}. They cover {} of the time of slow \
-         seconds, and {} of that of the other {}.",
-        of.slow_with,
-        of.slow,
-        show(slow_ms, "ms"),
+        "{of_slowest} overlap {} more than the run on average does; by chance {} would. They cover {} of the time of these seconds, and {} of that of \
+         the others.",
         condition.name,
         report::unit::short(expected),
-        show(of.slow_share, "share"),
-        show(of.others_share, "share"),
-        of.others,
+        show(slowest, "share"),
+        show(others, "share"),
     )
 }
 
