@@ -105,13 +105,16 @@ fn run_of(path: &Path) -> Option<[FoundExhibit; 2]> {
         return None;
     }
     // Anything else is opened as one exhibit, which says what is wrong and what is left out.
-    let found = import::find(path, &mut |_left_out| {}).ok()?;
+    let mut left_out = Vec::new();
+    let found = import::find(path, &mut |what| left_out.push(what)).ok()?;
     let [one, other] = <[FoundExhibit; 2]>::try_from(found).ok()?;
-    match (one.kind, other.kind) {
-        (Kind::Load, Kind::Trace) => Some([one, other]),
-        (Kind::Trace, Kind::Load) => Some([other, one]),
-        _ => None,
-    }
+    let pair = match (one.kind, other.kind) {
+        (Kind::Load, Kind::Trace) => [one, other],
+        (Kind::Trace, Kind::Load) => [other, one],
+        _ => return None,
+    };
+    left_out.iter().for_each(|what| terminal::say(what));
+    Some(pair)
 }
 
 /// The exhibits at a path: one, or several in sub-folders.

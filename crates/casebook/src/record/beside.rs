@@ -16,15 +16,23 @@ use crate::target::{self, Target};
 use crate::terminal;
 use anyhow::{Context, bail};
 use import::Alongside;
-use recorder::{Control, Ended, MakeReader, Outcome, OutputShape, Profile, RecordOptions, Stage, Subject};
+use base::time::Deadline;
+use recorder::{
+    Control, Ended, MakeReader, Outcome, OutputShape, Profile, Reader, RecordOptions, Role, SessionFacts, Stage,
+    Subject,
+};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// How often to look whether the recording has begun, or whether the user wants to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long the runtime may take for the names of methods at the beginning, before the caller goes on regardless.
+const NAMES_WITHIN: Duration = Duration::from_secs(10);
 
 /// What to record.
 #[derive(Debug, Clone)]
@@ -70,43 +78,38 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Begins to record into a folder, which must not exist. Returns once the runtime sends events.
+    /// Begins to record into a folder, which must not exist.
+    ///
+    /// Returns once the runtime sends events, and has sent the names of all methods, which would slow down the first requests.
     pub(crate) fn begin(found: Found, out: PathBuf, interrupt: &Arc<Interrupt>) -> anyhow::Result<Self> {
         let Found { args, subject, command } = found;
         let plan = plan(&args, OutputShape::Folder);
         let options = Arc::new(options(&args, out, OutputShape::Folder, plan, command));
         let (subject, control) = (Arc::new(subject), Arc::new(Control::default()));
-        let (begun, has_begun) = mpsc::sync_channel(1);
+        let (signs, seen) = mpsc::sync_channel(SIGNS);
         interrupt.waits_for("the runtime to begin a session, up to 10 s");
-        let thread = Builder::new().name("recording".to_owned()).spawn({
+        let work = {
             let (subject, options, control) =
                 (Arc::clone(&subject), Arc::clone(&options), Arc::clone(&control));
             let interrupt = Arc::clone(interrupt);
-            move || {
-                let make_reader: MakeReader = Arc::new(|_role| {
-                    let heard = Arc::new(AtomicBool::new(false));
-                    Box::new(Along { reader: Alongside::new(None), heard })
-                });
-                let mut is_said = false;
-                recorder::record(&subject, &options, &control, &make_reader, &mut |progress| {
-                    if progress.stage == Stage::Recording && !is_said {
-                        is_said = begun.try_send(()).is_ok();
-                    }
-                    if interrupt.is_abandoned() {
-                        control.abandon.store(true, Ordering::Release);
-                    }
-                })
-            }
-        });
+            move || recorded(&subject, &options, &control, &interrupt, &signs)
+        };
+        let thread = Builder::new().name("recording".to_owned()).spawn(work);
         let this = Self { subject, options, control, thread: thread.context("cannot begin to record")? };
+        let mut names: Option<Deadline> = None;
         loop {
-            match has_begun.recv_timeout(LOOK_EVERY) {
-                Ok(()) => return Ok(this),
+            match seen.recv_timeout(LOOK_EVERY) {
+                Ok(Sign::Begun) => names = Some(Deadline::after(NAMES_WITHIN)),
+                Ok(Sign::Names) => return Ok(this),
                 // It failed, and says why.
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) if interrupt.is_raised() => {
-                    this.control.stop.store(true, Ordering::Release);
+                    if names.is_some() {
+                        return Ok(this);
+                    }
+                    this.stop();
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) if names.is_some_and(Deadline::is_past) => return Ok(this),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
         }
@@ -138,6 +141,67 @@ impl Beside {
             Ok(outcome) => Ok(outcome?),
             Err(_panic) => bail!("the thread that records panicked"),
         }
+    }
+}
+
+/// How far the beginning of a recording is.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    /// The runtime sends events.
+    Begun,
+    /// It has sent the names of all methods.
+    Names,
+}
+
+/// Signs that may wait to be seen: one of each kind is enough.
+const SIGNS: usize = 2;
+
+/// Records until it is asked to stop.
+fn recorded(
+    subject: &Subject,
+    options: &RecordOptions,
+    control: &Control,
+    interrupt: &Interrupt,
+    signs: &SyncSender<Sign>,
+) -> Result<Outcome, recorder::Error> {
+    let of_names = signs.clone();
+    let make_reader: MakeReader = Arc::new(move |role| {
+        let of_names = (role == Role::Names).then(|| of_names.clone());
+        let along = Along { reader: Alongside::new(None), heard: Arc::new(AtomicBool::new(false)) };
+        Box::new(Watched { along, of_names })
+    });
+    let mut is_said = false;
+    recorder::record(subject, options, control, &make_reader, &mut |progress| {
+        if progress.stage == Stage::Recording && !is_said {
+            is_said = signs.try_send(Sign::Begun).is_ok();
+        }
+        if interrupt.is_abandoned() {
+            control.abandon.store(true, Ordering::Release);
+        }
+    })
+}
+
+/// A reader of a session that says when a session of names has ended.
+struct Watched {
+    along: Along,
+    of_names: Option<SyncSender<Sign>>,
+}
+
+impl Reader for Watched {
+    fn take(&mut self, bytes: &[u8]) {
+        self.along.take(bytes);
+    }
+
+    fn end(&mut self) {
+        self.along.end();
+        // Later sessions of names are of no interest: then nobody listens any more.
+        if let Some(signs) = self.of_names.take() {
+            signs.try_send(Sign::Names).unwrap_or(());
+        }
+    }
+
+    fn facts(&self) -> SessionFacts {
+        self.along.facts()
     }
 }
 

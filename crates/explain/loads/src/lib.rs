@@ -60,6 +60,10 @@ fn report_of(facts: &Facts<'_>) -> Report {
     for finding in &mut report.findings {
         finding.follows = cause_of(finding.id, &causes);
     }
+    if facts.load.run.clock.is_some() {
+        // The service was recorded during this run: that advice is followed.
+        report.findings.iter_mut().for_each(|of| of.tries.retain(|advice| !advice.contains("--record")));
+    }
     // Causes come before what they cause; the sort keeps the order of the rules.
     report.findings.sort_by_key(|of: &Finding| (std::cmp::Reverse(of.severity), of.follows.is_some()));
     report

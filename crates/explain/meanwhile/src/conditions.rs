@@ -14,7 +14,16 @@ const BEFORE_BLOCKING_NS: i64 = 250_000_000;
 /// A wait for a lock below this does not make a request slow.
 const LEAST_WAIT_NS: i64 = 1_000_000;
 /// A finding that lasts for more of the recording says nothing about one second of it.
-const MOST_OF_RECORDING: f64 = 0.95;
+const MOST_OF_RECORDING: f64 = 0.5;
+/// The longest time between two published lengths of the queue. Over a longer one, nobody knows the length.
+const LONGEST_PERIOD_NS: i64 = 2_000_000_000;
+
+/// The ids of what the thread pool does, for which rows are adjustments of its threads.
+pub(crate) const POOL_STARVATION: &str = "pool-starvation";
+pub(crate) const POOL_BLOCKED: &str = "pool-blocked";
+
+/// The id of its queue, for which rows are lengths that the runtime published.
+pub(crate) const POOL_QUEUE: &str = "pool-queue";
 
 /// Something that the runtime did now and then.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,17 +76,18 @@ pub(crate) fn conditions(trace: &Trace, findings: &[Finding]) -> Vec<Condition> 
             collections.map(|row| lasting(row.start_ns, row.dur_ns)).collect(),
         ),
         Condition::new(
-            "pool-starvation",
+            POOL_STARVATION,
             "thread-pool starvation",
             "/threads",
             adjustments(trace, "Starvation", BEFORE_STARVATION_NS),
         ),
         Condition::new(
-            "pool-blocked",
-            "blocked thread-pool threads",
+            POOL_BLOCKED,
+            "thread-pool blocking",
             "/threads",
             adjustments(trace, "CooperativeBlocking", BEFORE_BLOCKING_NS),
         ),
+        Condition::new(POOL_QUEUE, "a queue in front of the thread pool", "/threads", queued(trace)),
         Condition::new(
             "lock-waits",
             "waits for locks",
@@ -100,6 +110,21 @@ fn adjustments(trace: &Trace, reason: &str, before_ns: i64) -> Vec<(i64, i64)> {
     let rows = (0..of.ts_ns.len()).filter_map(|at| of.row(at));
     let rows = rows.filter(|row| reason.is_some() && Some(row.reason) == reason);
     rows.map(|row| (row.ts_ns.saturating_sub(before_ns), row.ts_ns)).collect()
+}
+
+/// The time before each published length of the pool's queue that is not 0.
+fn queued(trace: &Trace) -> Vec<(i64, i64)> {
+    let name = trace.strings.find("threadpool-queue-length");
+    let of = &trace.counters;
+    let rows = (0..of.ts_ns.len()).filter_map(|at| of.row(at));
+    let mut last = None;
+    let mut all = Vec::new();
+    for row in rows.filter(|row| name.is_some() && Some(row.name) == name) {
+        let before: Option<i64> = last.replace(row.ts_ns);
+        let from = before.filter(|before| row.ts_ns.saturating_sub(*before) <= LONGEST_PERIOD_NS);
+        all.extend(from.filter(|_| row.value > 0.0).map(|from| (from, row.ts_ns)));
+    }
+    all
 }
 
 /// From the first to the last row of a finding.

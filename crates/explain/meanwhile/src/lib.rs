@@ -14,7 +14,7 @@ mod intervals;
 mod requests;
 
 use base::number::{count, real};
-use conditions::{Condition, conditions};
+use conditions::{Condition, POOL_BLOCKED, POOL_QUEUE, POOL_STARVATION, conditions};
 use intervals::{Intervals, at_least_by_chance};
 use loads::Course;
 use model::{Load, Trace};
@@ -30,8 +30,11 @@ const LEAST_SLOW_MS: f64 = 5.0;
 const LEAST_SECONDS: usize = 8;
 /// The probability of as much overlap by chance, below which it is said. It is divided by the number of conditions that are looked at.
 const BY_CHANCE: f64 = 0.01;
-/// The slowest seconds that are listed.
+/// A condition that more of the seconds have is not compared.
+const MOST_OF_SECONDS: f64 = 0.67;
+/// The seconds that are listed: the slow ones up to the first number, and others up to the second.
 const MOST_MOMENTS: usize = 10;
+const LEAST_MOMENTS: usize = 5;
 /// Overlaps that are listed of one second.
 const MOST_OVERLAPS: usize = 4;
 /// What covers less of a second, and is shorter than this part of its p99, is not listed.
@@ -95,13 +98,16 @@ impl Overlap {
     /// It in a few words.
     pub fn words(&self) -> String {
         let (share, usual) = (show(self.share, "share"), show(self.usual, "share"));
-        let Self { name, number, longest_ms, .. } = self;
-        // From the first row of a finding to the last, there is one stretch.
-        if self.id.starts_with("finding:") {
-            return format!("{name}: {share} of it ({usual} of the run)");
-        }
-        let longest = duration(*longest_ms);
-        format!("{name}: {share} of it ({usual} of the run), {number}, longest {longest}")
+        let Self { id, name, number, longest_ms, .. } = self;
+        let each = match id.as_str() {
+            // From the first row of a finding to the last, there is one stretch.
+            POOL_QUEUE => String::new(),
+            of if of.starts_with("finding:") => String::new(),
+            POOL_STARVATION | POOL_BLOCKED if *number == 1 => ", 1 thread added".to_owned(),
+            POOL_STARVATION | POOL_BLOCKED => format!(", {number} times threads added"),
+            _ => format!(", {number}, longest {}", duration(*longest_ms)),
+        };
+        format!("{name}{each}: {share} of the time (run: {usual})")
     }
 }
 
@@ -139,7 +145,8 @@ pub fn meanwhile(load: &Load, trace: &Trace, findings: &[Finding]) -> Option<Mea
     sentences.extend(requests::sentences(load, trace, &conditions, run));
     let mut slowest = moments;
     slowest.sort_by(|a, b| slowness(b).total_cmp(&slowness(a)).then(a.span.from_ns.cmp(&b.span.from_ns)));
-    slowest.truncate(MOST_MOMENTS);
+    let listed = slowest.iter().filter(|of| of.is_slow).count().clamp(LEAST_MOMENTS, MOST_MOMENTS);
+    slowest.truncate(listed);
     for moment in slowest.iter_mut().filter(|of| of.is_recorded) {
         moment.overlaps = overlaps(moment.span, slowness(moment), &conditions, run);
     }
@@ -294,6 +301,10 @@ fn together(recorded: &[&Moment], when: &Intervals, run: Span) -> Option<Togethe
     by_latency.sort_by(|a, b| b.0.total_cmp(&a.0));
     let covered = |of: &[(f64, f64)]| of.iter().filter(|(_, share)| *share > usual).count();
     let (number, all) = (covered(&by_latency), by_latency.len());
+    // What nearly always is says nothing about any second.
+    if count(number) > count(all) * MOST_OF_SECONDS {
+        return None;
+    }
     let (slowest, others) = by_latency.split_at_checked(number)?;
     let mean = |of: &[(f64, f64)]| of.iter().map(|(_, share)| share).sum::<f64>() / count(of.len().max(1));
     let met = covered(slowest);
@@ -316,7 +327,7 @@ fn in_a_sentence(of: &Together, condition: &Condition) -> String {
         format!("{met} of the {number} slowest of {all} seconds (p99 of {} or more)", show(least_ms, "ms"))
     };
     format!(
-        "{of_slowest} overlap {} more than the run on average does; by chance {} would. They cover {} of the time of these seconds, and {} of that of \
+        "{of_slowest} overlap {} more than the run on average does; by chance, {} would. That is {} of the time of these seconds, and {} of that of \
          the others.",
         condition.name,
         report::unit::short(expected),

@@ -1,7 +1,8 @@
 //! Single requests: how many of the slowest were under way during something, and how many would be by chance.
 
 use crate::conditions::Condition;
-use base::number::count;
+use crate::{LEAST_SLOW_MS, TIMES_USUAL};
+use base::number::{count, real};
 use model::{Load, NO_INT, Trace};
 use report::unit::{duration, short, show};
 use timeline::Span;
@@ -29,7 +30,7 @@ pub(crate) fn sentences(load: &Load, trace: &Trace, conditions: &[Condition], ru
     conditions.iter().filter_map(|of| sentence(&slowest, of, run)).collect()
 }
 
-/// The slowest hundredth, slowest first; none of too few.
+/// The slowest hundredth, slowest first; none of too few, or if they are not slow beside the others.
 fn slowest(mut requests: Vec<(i64, i64)>, run: Span) -> Vec<(i64, i64)> {
     requests.retain(|(from, to)| *from >= run.from_ns && *to <= run.to_ns && from < to);
     let number = (requests.len() / SLOWEST).clamp(LEAST, MOST);
@@ -37,13 +38,18 @@ fn slowest(mut requests: Vec<(i64, i64)>, run: Span) -> Vec<(i64, i64)> {
         return Vec::new();
     }
     requests.sort_by_key(|(from, to)| (std::cmp::Reverse(to.saturating_sub(*from)), *from));
+    let length = |at: usize| requests.get(at).map_or(0, |(from, to)| to.saturating_sub(*from));
+    let (least, median) = (real(length(number - 1)), real(length(requests.len() / 2)));
+    if least < median * TIMES_USUAL || least < LEAST_SLOW_MS * 1e6 {
+        return Vec::new();
+    }
     requests.truncate(number);
     requests
 }
 
 fn sentence(slowest: &[(i64, i64)], of: &Condition, run: Span) -> Option<String> {
     let (from, to) = slowest.last()?;
-    let least_ms = base::number::real(to.saturating_sub(*from)) / 1e6;
+    let least_ms = real(to.saturating_sub(*from)) / 1e6;
     let met = count(slowest.iter().filter(|(from, to)| of.when.touches(*from, *to)).count());
     let chances = slowest.iter().map(|(from, to)| of.when.by_chance(to.saturating_sub(*from), run.from_ns, run.to_ns));
     let (expected, variance) =
@@ -51,7 +57,7 @@ fn sentence(slowest: &[(i64, i64)], of: &Condition, run: Span) -> Option<String>
     let is_more = met >= expected + (DEVIATIONS * variance.sqrt()).max(1.0);
     is_more.then(|| {
         format!(
-            "{} of the {} slowest requests ({} or longer) were under way during {}; by chance it would be {}, since they cover {} of the run.",
+            "{} of the {} slowest requests ({} or longer) were under way during {}; by chance it would be {}, since that is {} of the run's time.",
             short(met),
             slowest.len(),
             duration(least_ms),

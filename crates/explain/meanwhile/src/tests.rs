@@ -43,8 +43,8 @@ fn pauses_in_every_slow_second_and_in_no_other_are_said_with_what_chance_makes()
     assert_eq!((of.slow, of.seconds), (5, 20));
     // Five of 20 seconds have a pause: of five slow ones, 1.25 would by chance. Of each slow second's 1.5 s, 0.4 s are paused;
     // of the first pause's, also the half second before the second one.
-    let expected = "The 5 slowest of 20 seconds (p99 of 500 ms or more) all overlap GC pauses more than the run on average does; by chance 1.25 would. \
-                    They cover 26.7 % of the time of these seconds, and 0 % of that of the others.";
+    let expected = "The 5 slowest of 20 seconds (p99 of 500 ms or more) all overlap GC pauses more than the run on average does; by chance, 1.25 would. \
+                    That is 26.7 % of the time of these seconds, and 0 % of that of the others.";
     assert_eq!(of.sentences[0], expected);
     let first = &of.moments[0];
     assert_eq!((first.latency.from_ns, first.overlaps[0].number), (5 * SECOND, 1));
@@ -85,6 +85,28 @@ fn a_thread_that_the_pool_adds_says_that_its_queue_stood_before() {
     let of = meanwhile(&run(&[3]), &trace, &[]).unwrap();
     let overlap = &of.moments[0].overlaps[0];
     assert_eq!((overlap.id.as_str(), overlap.number, overlap.longest_ms), ("pool-starvation", 1, 500.0));
+}
+
+#[test]
+fn what_lasts_for_nearly_all_of_the_run_is_no_reason() {
+    // 2 of 20 seconds are quick, and in all others a pause: the slow ones among these are no more than chance makes.
+    let slow = [3, 4, 9, 10, 15];
+    let of = meanwhile(&run(&slow), &paused((0..18).map(|at| at * 1_000 + 100)), &[]).unwrap();
+    assert!(of.sentences[0].contains("none of these more than by chance"), "{:?}", of.sentences);
+}
+
+#[test]
+fn a_queue_is_known_up_to_the_length_that_was_published_last() {
+    let mut trace = trace();
+    let name = trace.strings.intern("threadpool-queue-length");
+    for (second, value) in [(4, 0.0), (5, 3.0), (6, 0.0), (9, 7.0)] {
+        trace.counters.push(model::CounterRow { ts_ns: second * SECOND, name, value, ..model::CounterRow::blank() });
+    }
+    // From 6 to 9 nothing was published, so how long there was a queue is not known.
+    let of = meanwhile(&run(&[3]), &trace, &[]).unwrap();
+    let overlap = &of.moments[0].overlaps[0];
+    assert_eq!((overlap.id.as_str(), overlap.number), ("pool-queue", 1));
+    assert!((overlap.usual - 0.05).abs() < 1e-9, "{overlap:?}");
 }
 
 #[test]

@@ -30,7 +30,8 @@ const LANES: [&str; 5] = ["gc", "workers", "queue", "waiting", "cores"];
 /// The most lanes of the recording.
 const MOST_LANES: usize = 7;
 /// Lanes of the load run that stand below its latency.
-const OF_LOAD: [&str; 2] = ["rate", "failures"];
+const RATE: &str = "rate";
+const FAILURES: &str = "failures";
 /// The folders of the pages.
 const LOAD: &str = "load";
 const TRACE: &str = "trace";
@@ -155,7 +156,9 @@ impl Together {
                 }
                 @for (what, of) in [("Load", load), ("Service", trace)] {
                     p.facts { b { (what) } " " (of.heading.subject.join(" · ")) }
-                    @for loss in of.heading.losses.iter().take(1) { p.facts { "Missing: " (loss) } }
+                    @if !of.heading.are_losses_small {
+                        @for loss in of.heading.losses.iter().take(1) { p.facts { "Missing: " (loss) } }
+                    }
                 }
             }
         }
@@ -163,10 +166,10 @@ impl Together {
 
     fn what_happened(&self) -> Markup {
         html! {
-            section.block aria-label="Slow seconds and the runtime" {
+            section.answer aria-label="Slow seconds and the runtime" {
                 @match &self.meanwhile {
-                    Some(of) => @for sentence in &of.sentences { p.meanwhile { (sentence) } },
-                    None => p.meanwhile { "The load run and the recording are not of the same time, so they are not compared." },
+                    Some(of) => @for sentence in &of.sentences { p { (sentence) } },
+                    None => p { "The load run and the recording are not of the same time, so they are not compared." },
                 }
             }
         }
@@ -174,16 +177,16 @@ impl Together {
 
     /// Latency, and below it what the service did, on one axis.
     fn pictures(&self) -> Markup {
-        let of_load = loads::lanes(self.load.kind.load(), self.span, PIECES);
-        let of_load: Vec<Lane> = of_load.into_iter().filter(|lane| OF_LOAD.contains(&lane.id)).collect();
+        let of_load = loads::lanes(self.load.kind.load(), self.span, PIECES).into_iter();
+        let is_shown = |lane: &Lane| lane.id == RATE || lane.id == FAILURES && lane.most() > Some(0.0);
+        let lanes: Vec<Lane> = self.lanes().into_iter().chain(of_load.filter(is_shown)).collect();
         let begins = duration(real(self.load.kind.load().begins_ns()) / 1e6);
         html! {
             section.block.together aria-label="Latency, and what the service did" {
                 h2 { "Latency, and what the service did" }
                 p.said { "The load run begins at " (begins) ". Latency is " (self.load.kind.basis()) ", at the time at which a request ended." }
                 (views::loads::heat_over(self.load.kind.pictures(), self.span, self.load.kind.basis()))
-                (views::lanes::still(&of_load, self.span))
-                (views::lanes::still(&self.lanes(), self.span))
+                (views::lanes::still(&lanes, self.span))
             }
         }
     }
@@ -210,15 +213,14 @@ impl Together {
                 h2 { "Slowest seconds" }
                 p.said {
                     @if let Some(slow) = of.slow_ms { (of.slow) " of " (of.seconds) " recorded seconds have a p99 of " (show(slow, "ms")) " or more. " }
-                    "Overlap is not yet a cause. Each share is of the time in which the requests of the second were under way; in brackets, the share of \
-                     the whole run."
+                    "Overlap is not yet a cause. The time of a second is that in which its requests were under way."
                 }
                 div.scroll tabindex="0" role="region" aria-label="Slowest seconds, as a table" {
                     table.moments {
                         thead { tr {
                             th.num scope="col" { "time" }
                             @for name in ["p50", "p99", "max", "requests"] { th.num scope="col" { (name) } }
-                            th scope="col" { "what the runtime did more than usual" }
+                            th.did scope="col" { "what the runtime did more than in the rest of the run" }
                         } }
                         tbody { @for moment in &of.moments { (self.moment(moment, file)) } }
                     }
@@ -239,7 +241,7 @@ impl Together {
                     td.num { @if let Some(ms) = ms { (show(ms, "ms")) } @else { span.quiet { "none" } } }
                 }
                 td.num { (latency.requests) }
-                td {
+                td.did {
                     @if of.overlaps.is_empty() { span.quiet { (of.words()) } }
                     @for overlap in &of.overlaps { div { (self.overlap(overlap, of.span, file)) } }
                 }
@@ -264,8 +266,8 @@ fn verdicts(of: [&Option<Verdict>; 2]) -> Markup {
     let [load, trace] = of;
     html! {
         section.verdicts aria-label="Verdicts" {
-            @if let Some(of) = load { h1 class=(format!("headline {}", of.tone())) { span.of { "Load run" } " " (of.text) } }
-            @if let Some(of) = trace { p class=(format!("headline {}", of.tone())) { span.of { "Service" } " " (of.text) } }
+            @if let Some(of) = load { h1 class=(format!("headline {}", of.tone())) { span.of { "Load run" } (of.text) } }
+            @if let Some(of) = trace { p class=(format!("headline {}", of.tone())) { span.of { "Service" } (of.text) } }
         }
     }
 }
