@@ -169,8 +169,8 @@ fn a_service_that_dies_ends_the_recording_and_not_the_accounting() {
 }
 
 #[test]
-fn ctrl_c_keeps_both_and_so_does_kill_9() {
-    let Some(lab) = unpacked("ctrl_c_keeps_both_and_so_does_kill_9") else { return };
+fn a_signal_keeps_both_and_so_does_kill_9() {
+    let Some(lab) = unpacked("a_signal_keeps_both_and_so_does_kill_9") else { return };
     let (service, folder) = (Service::start(&lab), tempfile::tempdir().unwrap());
     let ended_by = |name: &str| {
         let out = folder.path().join(name);
@@ -191,7 +191,7 @@ fn ctrl_c_keeps_both_and_so_does_kill_9() {
         assert!(printed(&["explain", path(&out)]).contains("what the service did meanwhile"), "{name}");
         states(&out)
     };
-    assert_eq!(ended_by("INT"), ["interrupted", "complete"]);
+    assert_eq!(ended_by("TERM"), ["interrupted", "complete"]);
     assert_eq!(ended_by("KILL"), ["running", "recording"]);
 }
 
