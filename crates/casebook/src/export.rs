@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let run = if to == To::Html { reading::open_run(&args.file, true, process)? } else { None };
     let source = match run {
-        Some(run) => Source::Run(run.pages(&args.file, &mine)),
+        Some(run) => Source::Run(Box::new(run.pages(&args.file, &mine))),
         None => Source::One(reading::open(&args.file, to.has_payloads(), process)?),
     };
     let kind = source.kind();
@@ -192,7 +192,7 @@ fn default_name(file: &Path, to: To, metric: Option<MetricChoice>) -> Result<OsS
 enum Source {
     One(Evidence),
     /// A load run with the recording of the service during it.
-    Run(page::Together),
+    Run(Box<page::Together>),
 }
 
 impl Source {
@@ -213,7 +213,8 @@ impl Source {
 }
 
 /// What a page of a load run with a recording lacks.
-const FIRST_PAGE: &str = "all but the first page: export the sub-folders of the load run and of the recording for theirs";
+const FIRST_PAGE: &str =
+    "all but the first page: export the sub-folders of the load run and of the recording for theirs";
 
 /// Writes an export that is one file.
 fn one_file(

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
-use crate::record::Beside;
+use crate::record::{Beside, Wanted};
 use crate::target;
 use crate::{duration, profile, terminal};
 use anyhow::{Context, bail};
@@ -178,7 +178,12 @@ fn header(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
     let (objectives, output) = (args.objectives.clone(), args.output.clone());
-    let wanted = recorded::wanted(&args);
+    let wanted = args.record.clone().map(|process| Wanted {
+        process,
+        profile: args.record_profile,
+        command: command(std::env::args_os()),
+        outputs: args.outputs,
+    });
     let plan = plan(args)?;
     more_files(plan.connections);
     let interrupt = Interrupt::catch()?;
@@ -191,7 +196,8 @@ pub(crate) fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     interrupt.waits_for("the last answers");
-    let place = output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
+    let place =
+        output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
     let kept = place.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
     let mut kept = kept.transpose()?;
     let before = match warmup {

@@ -75,6 +75,11 @@ pub(crate) struct RecordedRun {
 }
 
 impl RecordedRun {
+    /// Both, the load run first.
+    pub(crate) fn evidence(&self) -> [Evidence; 2] {
+        [Evidence::Load(Arc::clone(&self.load)), Evidence::Trace(Arc::clone(&self.trace))]
+    }
+
     /// Both as pages.
     pub(crate) fn pages(&self, path: &Path, mine: &MyCode) -> page::Together {
         let own = path.canonicalize().ok();
@@ -113,7 +118,9 @@ fn run_of(path: &Path) -> Option<[FoundExhibit; 2]> {
         (Kind::Trace, Kind::Load) => [other, one],
         _ => return None,
     };
-    left_out.iter().for_each(|what| terminal::say(what));
+    for what in &left_out {
+        terminal::say(what);
+    }
     Some(pair)
 }
 

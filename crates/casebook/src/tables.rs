@@ -2,11 +2,11 @@
 
 use crate::completions::candidates;
 use crate::format::print_json;
+use crate::query::sql_name;
 use crate::reading;
 use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
-use crate::query::sql_name;
 use import::ProcessChoice;
 use model::Kind;
 use std::path::{Path, PathBuf};

@@ -75,7 +75,10 @@ fn requests_lie_in_the_recording_where_the_load_run_sent_them() {
     let (first, median, last) = (waits[0], waits[49], waits[99]);
     let of_digits = 1.002;
     assert!(first >= 0.0, "{first}");
-    assert!(median <= latency("p50") * of_digits && last <= latency("max") * of_digits, "{median} {last} {of}");
+    assert!(
+        median <= latency("p50") * of_digits && last <= latency("max") * of_digits,
+        "{median} {last} {of}"
+    );
     // Each second of the run has the requests that it sent.
     let sql = "select s.sent, count(r.start_ns) from load.seconds s left join trace.requests r \
                on r.start_ns >= s.ts_ns and r.start_ns < s.ts_ns + s.dur_ns group by s.ts_ns";
@@ -103,14 +106,18 @@ fn collections_are_shown_beside_the_latency_of_the_run() {
     assert!(number(&out, "select count(*) from trace.gc") > 0.0);
     let explained = json(&["explain", path(&out), "--format", "json"]);
     let exhibits = explained["exhibits"].as_array().unwrap();
-    let names: Vec<_> = exhibits.iter().map(|of| (of["name"].as_str().unwrap(), of["exhibit"]["kind"].as_str().unwrap())).collect();
+    let names: Vec<_> = exhibits
+        .iter()
+        .map(|of| (of["name"].as_str().unwrap(), of["exhibit"]["kind"].as_str().unwrap()))
+        .collect();
     assert_eq!(names, [("load", "load"), ("trace", "nettrace")]);
     assert_eq!(exhibits[0]["exhibit"]["start_utc"], exhibits[1]["exhibit"]["start_utc"]);
-    // Without a response, a second has no latency.
+    // Seconds without a response have no latency.
     assert!((5..=11).contains(&explained["meanwhile"]["seconds"].as_u64().unwrap()), "{explained}");
     // The queries of findings run on the part that they are of.
     for (exhibit, part) in exhibits.iter().zip(["load", "trace"]) {
-        let evidence = exhibit["findings"].as_array().unwrap().iter().flat_map(|of| of["evidence"].as_array().unwrap());
+        let evidence =
+            exhibit["findings"].as_array().unwrap().iter().flat_map(|of| of["evidence"].as_array().unwrap());
         for of in evidence {
             assert!(!rows(&out.join(part), of["sql"].as_str().unwrap()).is_empty(), "{of}");
         }
@@ -151,7 +158,9 @@ fn a_service_that_dies_ends_the_recording_and_not_the_accounting() {
     let (service, folder) = (Service::start(&lab), tempfile::tempdir().unwrap());
     let out = folder.path().join("out");
     let child = begun(&service, "/json/2", &out, &["--rate", "50", "-d", "6s"]);
-    wait_for("the run to begin", || std::fs::metadata(out.join("load/latency.hlog")).is_ok_and(|of| of.len() > 1_000));
+    wait_for("the run to begin", || {
+        std::fs::metadata(out.join("load/latency.hlog")).is_ok_and(|of| of.len() > 1_000)
+    });
     service.signal("KILL");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -159,7 +168,10 @@ fn a_service_that_dies_ends_the_recording_and_not_the_accounting() {
     let of = document(&output);
     let count = |name: &str| of[name].as_u64().unwrap();
     let errors: u64 = of["errors"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
-    assert_eq!((count("planned"), count("responses") + errors + count("timeouts") + count("unsent")), (300, 300));
+    assert_eq!(
+        (count("planned"), count("responses") + errors + count("timeouts") + count("unsent")),
+        (300, 300)
+    );
     assert!(errors > 0 && count("responses") > 0, "{of}");
     assert_eq!(states(&out), ["complete", "the subject ended"]);
     assert!(number(&out, "select count(*) from trace.events") > 0.0);
@@ -229,18 +241,28 @@ fn every_command_reads_both_or_says_which_to_name() {
     let folder = made_up(&later);
     let out = folder.path();
     let tables = json(&["tables", path(out), "--format", "json"]);
-    let names: Vec<&str> = tables.as_array().unwrap().iter().map(|of| of["table"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        tables.as_array().unwrap().iter().map(|of| of["table"].as_str().unwrap()).collect();
     assert!(names.contains(&"load.seconds") && names.contains(&"trace.requests"), "{names:?}");
     // Without a monotonic clock, UTC sets the run on the clock of the trace.
-    assert_eq!(rows(out, "select min(ts_ns), count(*) from load.seconds"), [[value!(1_000_000_000), value!(10)]]);
+    assert_eq!(
+        rows(out, "select min(ts_ns), count(*) from load.seconds"),
+        [[value!(1_000_000_000), value!(10)]]
+    );
     let explained = json(&["explain", path(out), "--format", "json"]);
     assert_eq!(explained["meanwhile"]["clock"]["error_ns"].as_i64(), Some(2_000_000));
     assert_eq!(explained["exhibits"][0]["exhibit"]["start_utc"].as_str(), Some(start.as_str()));
-    assert!(printed(&["explain", path(out), "--format", "markdown"]).contains("## What the service did meanwhile"));
+    assert!(
+        printed(&["explain", path(out), "--format", "markdown"])
+            .contains("## What the service did meanwhile")
+    );
     let file = out.join("page.html");
     printed(&["export", path(out), "--to", "html", "-o", path(&file)]);
     let page = std::fs::read_to_string(&file).unwrap();
-    assert!(page.contains("Latency, and what the service did") && page.contains("Thread pool") || page.contains("Pool workers"));
+    assert!(
+        page.contains("Latency, and what the service did") && page.contains("Thread pool")
+            || page.contains("Pool workers")
+    );
     assert!(!page.contains("href=\"trace/"), "a file has no other pages");
     let named = format!("{0}/load or {0}/trace", path(out));
     let diff: &[&str] = &["diff", path(out), path(out)];

@@ -1,65 +1,75 @@
-//! Explains a load run with the recording of the service during it: the run, what the service did meanwhile, the recording.
+//! The explanation of a load run with the recording of the service during it: the run, what the service did meanwhile, the recording.
 
-use super::{Args, Format, explained};
-use crate::format::print_json;
 use crate::reading::RecordedRun;
 use crate::terminal;
-use anyhow::Result;
-use model::Evidence;
+use meanwhile::{Meanwhile, meanwhile};
 use report::Explanation;
-use runtime::MyCode;
-use serde_json::json;
-use std::process::ExitCode;
+use serde_json::{Value, json};
 use text::explain::Detail;
-use topics::{Id, Topic};
+use topics::Topic;
 
-pub(super) fn explain(args: &Args, of: &RecordedRun, ids: &[Id], my: &MyCode) -> Result<ExitCode> {
-    let (load, trace) = (Evidence::Load(of.load.clone()), Evidence::Trace(of.trace.clone()));
-    let (of_load, _) = explained(&load, &[], my)?;
-    let (of_trace, topics) = explained(&trace, ids, my)?;
-    let meanwhile = meanwhile::meanwhile(&of.load, &of.trace, &of_trace.report.findings);
-    let printed = match args.format {
-        Format::Json => {
-            let mut documents = [(&load, &of_load), (&trace, &of_trace)]
-                .map(|(evidence, explanation)| text::explain::document(evidence, explanation));
-            for (document, name) in documents.iter_mut().zip(&of.names) {
-                document["name"] = json!(name);
-            }
-            if !topics.is_empty() {
-                documents[1]["topics"] = text::topics::json(&topics);
-            }
-            let meanwhile = meanwhile.as_ref().map(|of_both| text::meanwhile::json(of_both, of.load.run.clock));
-            print_json(&json!({"exhibits": documents, "meanwhile": meanwhile}))
-        }
-        Format::Markdown => {
-            let between = meanwhile.as_ref().map_or_else(separate, text::meanwhile::markdown);
-            let parts = [
-                text::explain::markdown(&of_load, &[], args.figures),
-                between,
-                text::explain::markdown(&of_trace, &topics, args.figures),
-            ];
-            terminal::print(&parts.join("\n")).map_err(Into::into)
-        }
-        Format::Text => {
-            let between = meanwhile
-                .as_ref()
-                .map_or_else(separate, |of| text::meanwhile::page(of, terminal::width()));
-            let parts = [page(args, &of_load, &[]), between, page(args, &of_trace, &topics)];
-            terminal::print(&parts.join("\n")).map_err(Into::into)
-        }
-    };
-    // Whoever has read enough, as `head` does, still learns the answer.
-    printed.or_else(|error| if terminal::is_broken_pipe(&error) { Ok(()) } else { Err(error) })?;
-    let fails = args.fail_on.iter().any(|what| what.is_met(&of_load) || what.is_met(&of_trace));
-    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+/// Both, explained.
+pub(super) struct Both<'a> {
+    run: &'a RecordedRun,
+    pub(super) load: Explanation,
+    pub(super) trace: Explanation,
+    /// The requested topics of the recording.
+    topics: Vec<Topic>,
+    /// `None` if they are not of one time.
+    meanwhile: Option<Meanwhile>,
 }
 
-fn page(args: &Args, of: &Explanation, topics: &[Topic]) -> String {
-    let (detail, width) = (if args.figures { Detail::Full } else { Detail::Short }, terminal::width());
-    if topics.is_empty() {
-        text::explain::page(of, detail, width)
-    } else {
-        text::topics::page(&of.heading, of.verdict.as_ref(), topics, width)
+impl<'a> Both<'a> {
+    pub(super) fn new(
+        run: &'a RecordedRun,
+        load: Explanation,
+        trace: Explanation,
+        topics: Vec<Topic>,
+    ) -> Self {
+        let meanwhile = meanwhile(&run.load, &run.trace, &trace.report.findings);
+        Self { run, load, trace, topics, meanwhile }
+    }
+
+    /// One JSON document, with that of each in it.
+    pub(super) fn document(&self) -> Value {
+        let [load, trace] = self.run.evidence();
+        let [of_load, of_trace] = &self.run.names;
+        let named = |name: &str, mut document: Value| {
+            document["name"] = json!(name);
+            document
+        };
+        let mut trace = named(of_trace, text::explain::document(&trace, &self.trace));
+        if !self.topics.is_empty() {
+            trace["topics"] = text::topics::json(&self.topics);
+        }
+        let load = named(of_load, text::explain::document(&load, &self.load));
+        let clock = self.run.load.run.clock;
+        let meanwhile = self.meanwhile.as_ref().map(|of| text::meanwhile::json(of, clock));
+        json!({"exhibits": [load, trace], "meanwhile": meanwhile})
+    }
+
+    pub(super) fn markdown(&self, with_figures: bool) -> String {
+        let parts = [
+            text::explain::markdown(&self.load, &[], with_figures),
+            self.meanwhile.as_ref().map_or_else(separate, text::meanwhile::markdown),
+            text::explain::markdown(&self.trace, &self.topics, with_figures),
+        ];
+        parts.join("\n")
+    }
+
+    pub(super) fn text(&self, detail: Detail) -> String {
+        let width = terminal::width();
+        let trace = if self.topics.is_empty() {
+            text::explain::page(&self.trace, detail, width)
+        } else {
+            text::topics::page(&self.trace.heading, self.trace.verdict.as_ref(), &self.topics, width)
+        };
+        let parts = [
+            text::explain::page(&self.load, detail, width),
+            self.meanwhile.as_ref().map_or_else(separate, |of| text::meanwhile::page(of, width)),
+            trace,
+        ];
+        parts.join("\n")
     }
 }
 

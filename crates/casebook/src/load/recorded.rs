@@ -3,10 +3,9 @@
 //! The recording begins before the first request and ends after the last is accounted for. If it cannot begin, no request is
 //! sent; if it ends during the run, the run goes on.
 
-use super::{Args, command};
 use crate::config::Config;
 use crate::interrupt::Interrupt;
-use crate::record::{Beside, Recorded, Wanted};
+use crate::record::{self, Beside, Recorded, Wanted};
 use crate::terminal;
 use exhibit::{Place, Rules};
 use std::path::Path;
@@ -17,16 +16,6 @@ pub(super) const LOAD: &str = "load";
 /// The sub-folder of the recording.
 const TRACE: &str = "trace";
 
-/// What `--record` asks for.
-pub(super) fn wanted(args: &Args) -> Option<Wanted> {
-    Some(Wanted {
-        process: args.record.clone()?,
-        profile: args.record_profile,
-        command: command(std::env::args_os()),
-        outputs: args.outputs,
-    })
-}
-
 /// Creates the folder and begins to record into it. If that fails, the folder is removed.
 pub(super) fn begin(
     wanted: Wanted,
@@ -35,10 +24,11 @@ pub(super) fn begin(
     config: &Config,
     interrupt: &Arc<Interrupt>,
 ) -> anyhow::Result<Beside> {
-    let found = wanted.find(config)?;
+    // What can fail without a folder fails before there is one.
+    let found = record::found(wanted, config)?;
     let place = Place::of(out, rules)?;
     place.create_folder()?;
-    Beside::begin(found, out.join(TRACE), interrupt).inspect_err(|_| {
+    record::beside(found, out.join(TRACE), interrupt).inspect_err(|_| {
         // If anything is in it, it stays.
         drop(place.remove_folder());
     })

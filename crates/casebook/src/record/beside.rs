@@ -8,23 +8,22 @@
 //!
 //! It has a [`Control`] of its own, since Ctrl-C ends the caller's work first. Only "do not wait" is passed on.
 
-use super::{Along, Args, document, options, plan, said, warn_of_cost};
-use crate::config::Config;
+use super::along::Along;
+use super::document::document;
+use super::said;
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
-use crate::target::{self, Target};
+use crate::target;
 use crate::terminal;
 use anyhow::{Context, bail};
-use import::Alongside;
 use base::time::Deadline;
+use import::Alongside;
 use recorder::{
-    Control, Ended, MakeReader, Outcome, OutputShape, Profile, Reader, RecordOptions, Role, SessionFacts, Stage,
-    Subject,
+    Control, Ended, MakeReader, Outcome, Profile, Reader, RecordOptions, Role, SessionFacts, Stage, Subject,
 };
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -47,27 +46,6 @@ pub(crate) struct Wanted {
     pub(crate) outputs: Outputs,
 }
 
-/// The process to record, found and asked: what can fail without a recording has not failed.
-#[derive(Debug)]
-pub(crate) struct Found {
-    args: Args,
-    subject: Subject,
-    command: String,
-}
-
-impl Wanted {
-    /// Finds the process.
-    pub(crate) fn find(self, config: &Config) -> anyhow::Result<Found> {
-        let args = Args::of_words(std::iter::empty())?;
-        let args = Args { profile: self.profile, outputs: self.outputs, ..args }.or(&config.record);
-        // The caller ends it.
-        let args = Args { duration: None, ..args };
-        let subject = Target::of(self.process).find(args.outputs.rules(), &|| true)?;
-        warn_of_cost(&args);
-        Ok(Found { args, subject, command: self.command })
-    }
-}
-
 /// A recording under way.
 #[derive(Debug)]
 pub(crate) struct Beside {
@@ -81,10 +59,12 @@ impl Beside {
     /// Begins to record into a folder, which must not exist.
     ///
     /// Returns once the runtime sends events, and has sent the names of all methods, which would slow down the first requests.
-    pub(crate) fn begin(found: Found, out: PathBuf, interrupt: &Arc<Interrupt>) -> anyhow::Result<Self> {
-        let Found { args, subject, command } = found;
-        let plan = plan(&args, OutputShape::Folder);
-        let options = Arc::new(options(&args, out, OutputShape::Folder, plan, command));
+    pub(super) fn begin(
+        subject: Subject,
+        options: RecordOptions,
+        interrupt: &Arc<Interrupt>,
+    ) -> anyhow::Result<Self> {
+        let options = Arc::new(options);
         let (subject, control) = (Arc::new(subject), Arc::new(Control::default()));
         let (signs, seen) = mpsc::sync_channel(SIGNS);
         interrupt.waits_for("the runtime to begin a session, up to 10 s");
@@ -109,7 +89,9 @@ impl Beside {
                     }
                     this.stop();
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) if names.is_some_and(Deadline::is_past) => return Ok(this),
+                Err(mpsc::RecvTimeoutError::Timeout) if names.is_some_and(Deadline::is_past) => {
+                    return Ok(this);
+                }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
         }

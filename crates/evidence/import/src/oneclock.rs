@@ -28,8 +28,7 @@ fn of(trace: &Exhibit, run: &Exhibit) -> Option<OneClock> {
     let monotonic = run.start_monotonic_ns.zip(trace.start_monotonic_ns);
     let by_monotonic = monotonic.and_then(|(run, trace)| run.checked_sub(trace));
     let differs = |offset: i64| by_utc.saturating_sub(offset);
-    let by_monotonic =
-        by_monotonic.filter(|offset| differs(*offset).saturating_abs() <= MAX_DISAGREEMENT_NS);
+    let by_monotonic = by_monotonic.filter(|offset| differs(*offset).saturating_abs() <= MAX_DISAGREEMENT_NS);
     let clock = match by_monotonic {
         Some(offset_ns) => OneClock { offset_ns, error_ns: 0, utc_differs_ns: Some(differs(offset_ns)) },
         None => OneClock { offset_ns: by_utc, error_ns: UTC_ERROR_NS, utc_differs_ns: None },
@@ -125,13 +124,22 @@ mod tests {
 
     #[test]
     fn all_times_of_a_run_move_and_what_is_missing_stays_so() {
-        let mut run = Load { exhibit: exhibit("2026-11-30T10:00:01.123Z", Some(6 * SECOND), 2 * SECOND), ..Load::default() };
+        let mut run = Load {
+            exhibit: exhibit("2026-11-30T10:00:01.123Z", Some(6 * SECOND), 2 * SECOND),
+            ..Load::default()
+        };
         run.seconds.push(LoadSecondRow { ts_ns: SECOND, ..LoadSecondRow::blank() });
         run.requests.push(LoadRequestRow { sent_ns: 5, end_ns: NO_INT, ..LoadRequestRow::blank() });
         let trace = exhibit(TRACE, Some(5 * SECOND), 10 * SECOND);
         assert!(set_on_clock_of(&trace, &mut run));
-        assert_eq!((run.seconds.ts_ns[0], run.requests.sent_ns[0], run.requests.end_ns[0]), (2 * SECOND, SECOND + 5, NO_INT));
-        assert_eq!((run.begins_ns(), run.length_ns(), run.exhibit.duration_ns), (SECOND, 2 * SECOND, 3 * SECOND));
+        assert_eq!(
+            (run.seconds.ts_ns[0], run.requests.sent_ns[0], run.requests.end_ns[0]),
+            (2 * SECOND, SECOND + 5, NO_INT)
+        );
+        assert_eq!(
+            (run.begins_ns(), run.length_ns(), run.exhibit.duration_ns),
+            (SECOND, 2 * SECOND, 3 * SECOND)
+        );
         assert_eq!(run.exhibit.start_utc, TRACE);
         assert!(!set_on_clock_of(&trace, &mut run), "once is enough");
     }

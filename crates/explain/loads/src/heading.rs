@@ -44,7 +44,7 @@ fn recorded(load: &Load) -> String {
     let start = match load.run.clock {
         Some(clock) => {
             let after = duration(base::number::real(clock.offset_ns) / 1e6);
-            format!("{}, {after} after the recording began", exhibit.start_utc)
+            format!("{after} after the recording began at {}", exhibit.start_utc)
         }
         None => exhibit.start_utc.clone(),
     };

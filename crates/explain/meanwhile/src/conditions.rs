@@ -68,7 +68,12 @@ pub(crate) fn conditions(trace: &Trace, findings: &[Finding]) -> Vec<Condition> 
     let waits = (0..waits.ts_ns.len()).filter_map(|at| waits.row(at));
     let waits = waits.map(|row| lasting(row.ts_ns, row.dur_ns));
     let known = [
-        Condition::new("gc-pauses", "GC pauses", "/gc", pauses.map(|row| lasting(row.ts_ns, row.dur_ns)).collect()),
+        Condition::new(
+            "gc-pauses",
+            "GC pauses",
+            "/gc",
+            pauses.map(|row| lasting(row.ts_ns, row.dur_ns)).collect(),
+        ),
         Condition::new(
             "background-gc",
             "background collections",
@@ -134,5 +139,9 @@ fn of_finding(trace: &Trace, finding: &Finding) -> Option<Condition> {
     let is_short =
         real(last.saturating_sub(first)) < MOST_OF_RECORDING * real(trace.exhibit.duration_ns.max(1));
     let name = format!("the finding {}", finding.id);
-    if is_short { Condition::new(&format!("finding:{}", finding.id), &name, finding.view.tab, vec![(first, last)]) } else { None }
+    if is_short {
+        Condition::new(&format!("finding:{}", finding.id), &name, finding.view.tab, vec![(first, last)])
+    } else {
+        None
+    }
 }

@@ -90,7 +90,11 @@ pub(crate) fn at_least_by_chance(found: usize, drawn: usize, marked: usize, all:
         // So many unmarked ones are drawn, of those that there are.
         let rest = drawn.saturating_sub(number);
         let unmarked = all.saturating_sub(marked);
-        if rest > unmarked { 0.0 } else { (log_choose(marked, number) + log_choose(unmarked, rest) - ways).exp() }
+        if rest > unmarked {
+            0.0
+        } else {
+            (log_choose(marked, number) + log_choose(unmarked, rest) - ways).exp()
+        }
     };
     (found..=most).map(one).sum::<f64>().min(1.0)
 }

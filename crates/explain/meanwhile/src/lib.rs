@@ -6,8 +6,8 @@
 //! trace ─▶ conditions: pauses, starvation … ──┘
 //! ```
 //!
-//! Overlap is said as overlap, never as a cause. The latency of a second is that of the requests that ended in it, so what they met
-//! may lie before it: a second counts from its begin less its p99. Nothing here prints.
+//! Overlap is said as overlap, never as a cause. The latency of each second is that of the requests that ended in it, so what they met
+//! may lie before it: it counts from its begin less its p99. Nothing here prints.
 
 mod conditions;
 mod intervals;
@@ -20,12 +20,9 @@ use loads::Course;
 use model::{Load, Trace};
 use report::Finding;
 use report::unit::{duration, show};
+use requests::{LEAST_SLOW_MS, TIMES_USUAL};
 use timeline::Span;
 
-/// A second is slow if its p99 is so many times the usual one.
-const TIMES_USUAL: f64 = 3.0;
-/// A p99 below this is not slow, whatever is usual.
-const LEAST_SLOW_MS: f64 = 5.0;
 /// Seconds without which nothing can be compared.
 const LEAST_SECONDS: usize = 8;
 /// The probability of as much overlap by chance, below which it is said. It is divided by the number of conditions that are looked at.
@@ -159,10 +156,7 @@ fn slowness(of: &Moment) -> f64 {
 
 /// The part of the run that was recorded.
 fn recorded_part(load: &Load, trace: &Trace) -> Span {
-    Span {
-        from_ns: load.begins_ns().max(0),
-        to_ns: load.exhibit.duration_ns.min(trace.exhibit.duration_ns),
-    }
+    Span { from_ns: load.begins_ns().max(0), to_ns: load.exhibit.duration_ns.min(trace.exhibit.duration_ns) }
 }
 
 fn in_words(clock: model::OneClock) -> String {
@@ -171,10 +165,7 @@ fn in_words(clock: model::OneClock) -> String {
             "Both count on the monotonic clock of the same machine; UTC agrees to {}.",
             duration(real(utc.saturating_abs().max(1_000)) / 1e6)
         ),
-        None => format!(
-            "Both are set on one clock by UTC, to {}.",
-            duration(real(clock.error_ns) / 1e6)
-        ),
+        None => format!("Both are set on one clock by UTC, to {}.", duration(real(clock.error_ns) / 1e6)),
     }
 }
 
@@ -188,7 +179,10 @@ fn slow_from(courses: &[Course]) -> Option<f64> {
 }
 
 fn moment(latency: Course, slow_ms: Option<f64>, run: Span) -> Moment {
-    #[expect(clippy::cast_possible_truncation, reason = "a latency in nanoseconds; a float that is too large becomes the largest")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a latency in nanoseconds; a float that is too large becomes the largest"
+    )]
     let before = (latency.p99_ms.unwrap_or(0.0).max(0.0) * 1e6) as i64;
     let from_ns = latency.from_ns.saturating_sub(before).max(run.from_ns);
     Moment {
@@ -236,7 +230,9 @@ fn of_seconds(
     run: Span,
 ) -> Vec<String> {
     let Some(slow_ms) = slow_ms else {
-        return vec![format!("The run has fewer than {LEAST_SECONDS} seconds with responses: too few to compare slow ones with others.")];
+        return vec![format!(
+            "The run has fewer than {LEAST_SECONDS} seconds with responses: too few to compare slow ones with others."
+        )];
     };
     let slow = recorded.iter().filter(|of| of.is_slow).count();
     if slow == 0 {
@@ -270,7 +266,11 @@ fn of_seconds(
 }
 
 fn seconds_are_slow(slow: usize, all: usize) -> String {
-    if slow == 1 { format!("1 of {all} seconds is slow") } else { format!("{slow} of {all} seconds are slow") }
+    if slow == 1 {
+        format!("1 of {all} seconds is slow")
+    } else {
+        format!("{slow} of {all} seconds are slow")
+    }
 }
 
 /// How often a condition and the slowest seconds come together.
@@ -294,10 +294,8 @@ struct Together {
 
 fn together(recorded: &[&Moment], when: &Intervals, run: Span) -> Option<Together> {
     let usual = when.share(run.from_ns, run.to_ns);
-    let mut by_latency: Vec<(f64, f64)> = recorded
-        .iter()
-        .map(|of| (slowness(of), when.share(of.span.from_ns, of.span.to_ns)))
-        .collect();
+    let mut by_latency: Vec<(f64, f64)> =
+        recorded.iter().map(|of| (slowness(of), when.share(of.span.from_ns, of.span.to_ns))).collect();
     by_latency.sort_by(|a, b| b.0.total_cmp(&a.0));
     let covered = |of: &[(f64, f64)]| of.iter().filter(|(_, share)| *share > usual).count();
     let (number, all) = (covered(&by_latency), by_latency.len());

@@ -1,13 +1,16 @@
 //! Single requests: how many of the slowest were under way during something, and how many would be by chance.
 
 use crate::conditions::Condition;
-use crate::{LEAST_SLOW_MS, TIMES_USUAL};
 use base::number::{count, real};
 use model::{Load, NO_INT, Trace};
 use report::unit::{duration, short, show};
 use timeline::Span;
 
-/// The share of the requests that are the slowest.
+/// A request, or the p99 of one second, is slow if it takes so many times what is usual.
+pub(crate) const TIMES_USUAL: f64 = 3.0;
+/// What takes less is not slow, whatever is usual.
+pub(crate) const LEAST_SLOW_MS: f64 = 5.0;
+/// One of so many requests is among the slowest.
 const SLOWEST: usize = 100;
 /// The fewest and the most that are examined.
 const LEAST: usize = 10;
@@ -18,11 +21,16 @@ const DEVIATIONS: f64 = 3.0;
 /// What is said of the slowest requests, if the load run or the trace has them one by one.
 pub(crate) fn sentences(load: &Load, trace: &Trace, conditions: &[Condition], run: Span) -> Vec<String> {
     let of_load = load.requests.sent_ns.iter().zip(&load.requests.end_ns);
-    let of_load: Vec<(i64, i64)> =
-        of_load.filter(|(from, to)| **from != NO_INT && **to != NO_INT).map(|(from, to)| (*from, *to)).collect();
+    let of_load: Vec<(i64, i64)> = of_load
+        .filter(|(from, to)| **from != NO_INT && **to != NO_INT)
+        .map(|(from, to)| (*from, *to))
+        .collect();
     let requests = if of_load.is_empty() {
         let of_trace = trace.requests.start_ns.iter().zip(&trace.requests.dur_ns);
-        of_trace.filter(|(_, dur)| **dur != NO_INT).map(|(from, dur)| (*from, from.saturating_add(*dur))).collect()
+        of_trace
+            .filter(|(_, dur)| **dur != NO_INT)
+            .map(|(from, dur)| (*from, from.saturating_add(*dur)))
+            .collect()
     } else {
         of_load
     };
@@ -51,9 +59,10 @@ fn sentence(slowest: &[(i64, i64)], of: &Condition, run: Span) -> Option<String>
     let (from, to) = slowest.last()?;
     let least_ms = real(to.saturating_sub(*from)) / 1e6;
     let met = count(slowest.iter().filter(|(from, to)| of.when.touches(*from, *to)).count());
-    let chances = slowest.iter().map(|(from, to)| of.when.by_chance(to.saturating_sub(*from), run.from_ns, run.to_ns));
-    let (expected, variance) =
-        chances.fold((0.0, 0.0), |(sum, variance), chance| (sum + chance, variance + chance * (1.0 - chance)));
+    let chances =
+        slowest.iter().map(|(from, to)| of.when.by_chance(to.saturating_sub(*from), run.from_ns, run.to_ns));
+    let (expected, variance) = chances
+        .fold((0.0, 0.0), |(sum, variance), chance| (sum + chance, variance + chance * (1.0 - chance)));
     let is_more = met >= expected + (DEVIATIONS * variance.sqrt()).max(1.0);
     is_more.then(|| {
         format!(

@@ -1,3 +1,5 @@
+//! Runs and traces of which what overlaps is known by construction.
+
 use super::*;
 use model::{LoadBucketRow, OneClock, PauseRow, ThreadPoolRow};
 
@@ -11,7 +13,14 @@ fn run(slow: &[i64]) -> Load {
     for second in 0..20 {
         let ms = if slow.contains(&second) { 500.0 } else { 1.0 };
         let ts_ns = second * SECOND;
-        load.histogram.push(LoadBucketRow { ts_ns, dur_ns: SECOND, basis, from_ms: ms, to_ms: ms, count: 100 });
+        load.histogram.push(LoadBucketRow {
+            ts_ns,
+            dur_ns: SECOND,
+            basis,
+            from_ms: ms,
+            to_ms: ms,
+            count: 100,
+        });
     }
     load.exhibit.duration_ns = 20 * SECOND;
     let clock = OneClock { offset_ns: 2 * SECOND, error_ns: 0, utc_differs_ns: Some(0) };
@@ -48,7 +57,9 @@ fn pauses_in_every_slow_second_and_in_no_other_are_said_with_what_chance_makes()
     assert_eq!(of.sentences[0], expected);
     let first = &of.moments[0];
     assert_eq!((first.latency.from_ns, first.overlaps[0].number), (5 * SECOND, 1));
-    assert!((first.overlaps[0].share - 0.4 / 1.5).abs() < 1e-6 && (first.overlaps[0].usual - 0.1).abs() < 1e-6);
+    assert!(
+        (first.overlaps[0].share - 0.4 / 1.5).abs() < 1e-6 && (first.overlaps[0].usual - 0.1).abs() < 1e-6
+    );
 }
 
 #[test]
@@ -81,7 +92,13 @@ fn what_was_not_recorded_is_not_counted_as_quiet() {
 fn a_thread_that_the_pool_adds_says_that_its_queue_stood_before() {
     let mut trace = trace();
     let (event, reason) = (trace.strings.intern("adjustment"), trace.strings.intern("Starvation"));
-    trace.threadpool.push(ThreadPoolRow { ts_ns: 6 * SECOND, event, reason, workers: 9, ..ThreadPoolRow::blank() });
+    trace.threadpool.push(ThreadPoolRow {
+        ts_ns: 6 * SECOND,
+        event,
+        reason,
+        workers: 9,
+        ..ThreadPoolRow::blank()
+    });
     let of = meanwhile(&run(&[3]), &trace, &[]).unwrap();
     let overlap = &of.moments[0].overlaps[0];
     assert_eq!((overlap.id.as_str(), overlap.number, overlap.longest_ms), ("pool-starvation", 1, 500.0));
@@ -100,7 +117,12 @@ fn a_queue_is_known_up_to_the_length_that_was_published_last() {
     let mut trace = trace();
     let name = trace.strings.intern("threadpool-queue-length");
     for (second, value) in [(4, 0.0), (5, 3.0), (6, 0.0), (9, 7.0)] {
-        trace.counters.push(model::CounterRow { ts_ns: second * SECOND, name, value, ..model::CounterRow::blank() });
+        trace.counters.push(model::CounterRow {
+            ts_ns: second * SECOND,
+            name,
+            value,
+            ..model::CounterRow::blank()
+        });
     }
     // From 6 to 9 nothing was published, so how long there was a queue is not known.
     let of = meanwhile(&run(&[3]), &trace, &[]).unwrap();

@@ -240,7 +240,13 @@ impl Adding {
         }
     }
 
-    fn finish(self, plan: &Plan, begun: Option<(SystemTime, u64)>, used: &[Used], interrupt: &AtomicBool) -> Run {
+    fn finish(
+        self,
+        plan: &Plan,
+        begun: Option<(SystemTime, u64)>,
+        used: &[Used],
+        interrupt: &AtomicBool,
+    ) -> Run {
         let Counts { sent, unsent, .. } = self.counts;
         let planned = sent + unsent;
         let wall_ns = used.iter().map(|of| of.wall_ns).max().unwrap_or(0);

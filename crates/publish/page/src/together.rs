@@ -215,8 +215,8 @@ impl Together {
                     @if let Some(slow) = of.slow_ms { (of.slow) " of " (of.seconds) " recorded seconds have a p99 of " (show(slow, "ms")) " or more. " }
                     "Overlap is not yet a cause. The time of a second is that in which its requests were under way."
                 }
-                div.scroll tabindex="0" role="region" aria-label="Slowest seconds, as a table" {
-                    table.moments {
+                div.scroll.moments tabindex="0" role="region" aria-label="Slowest seconds, as a table" {
+                    table {
                         thead { tr {
                             th.num scope="col" { "time" }
                             @for name in ["p50", "p99", "max", "requests"] { th.num scope="col" { (name) } }
@@ -242,7 +242,7 @@ impl Together {
                 }
                 td.num { (latency.requests) }
                 td.did {
-                    @if of.overlaps.is_empty() { span.quiet { (of.words()) } }
+                    @if of.overlaps.is_empty() { span.hint { (of.words()) } }
                     @for overlap in &of.overlaps { div { (self.overlap(overlap, of.span, file)) } }
                 }
             }
@@ -256,7 +256,8 @@ impl Together {
     /// The address of a tab of the recording, in a range of time.
     fn range(&self, tab: &str, span: Span) -> String {
         let path = self.trace.tab(tab).map_or("/", |tab| tab.path);
-        let range = Params::default().with("from", &seconds(span.from_ns.max(0))).with("to", &seconds(span.to_ns));
+        let range =
+            Params::default().with("from", &seconds(span.from_ns.max(0))).with("to", &seconds(span.to_ns));
         within(TRACE, &range.href(path))
     }
 }

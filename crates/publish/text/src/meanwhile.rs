@@ -23,7 +23,13 @@ pub fn page(of: &Meanwhile, width: Width) -> String {
     page.line("clock", &format!("{} Times are since the recording began.", of.clock));
     let rows: Vec<Row> = of.moments.iter().map(row).collect();
     if !rows.is_empty() {
-        let list = List { name: "moments", about: "Slowest seconds: when, and what overlapped", columns: COLUMNS, rows, more: 0 };
+        let list = List {
+            name: "moments",
+            about: "Slowest seconds: when, and what overlapped",
+            columns: COLUMNS,
+            rows,
+            more: 0,
+        };
         page.table("", &list, list.rows.len(), Names::Whole);
         page.hint("Overlap is not yet a cause. A share is that of the time in which the second's requests were under way.");
     }

@@ -37,7 +37,11 @@ pub fn heat(of: &Pictures, basis: &str) -> Markup {
 /// The heat map alone, over a range that may be longer than the run: beside other pictures of that range.
 pub fn heat_over(of: &Pictures, span: timeline::Span, basis: &str) -> Markup {
     let sentence = heat_sentence(&of.courses, basis);
-    let map = of.heat.as_ref().map(|map| report::HeatMap { from_ns: span.from_ns, to_ns: span.to_ns, ..map.clone() });
+    let map = of.heat.as_ref().map(|map| report::HeatMap {
+        from_ns: span.from_ns,
+        to_ns: span.to_ns,
+        ..map.clone()
+    });
     html! {
         @if let Some(map) = map { (PreEscaped(charts::heat_map(&map, &format!("Latency over time. {sentence}")))) }
     }
