@@ -34,7 +34,7 @@ const MOST_MOMENTS: usize = 10;
 const LEAST_MOMENTS: usize = 5;
 /// Overlaps that are listed of one second.
 const MOST_OVERLAPS: usize = 4;
-/// What covers less of a second, and is shorter than this part of its p99, is not listed.
+/// What covers less of the time says nothing, unless in one second it lasts for this part of the p99.
 const LEAST_SHARE: f64 = 0.01;
 const LEAST_OF_LATENCY: f64 = 0.25;
 /// Seconds that are examined: of a longer run, the first so many.
@@ -51,7 +51,7 @@ pub struct Meanwhile {
     pub slow: usize,
     /// How many seconds of the run were recorded.
     pub seconds: usize,
-    /// From which p99 on a second is slow.
+    /// From which p99 on seconds are slow.
     pub slow_ms: Option<f64>,
     /// How the two were set on one clock, in words.
     pub clock: String,
@@ -169,7 +169,7 @@ fn in_words(clock: model::OneClock) -> String {
     }
 }
 
-/// From which p99 on a second is slow: some times that of a quick second. `None` with too few seconds.
+/// From which p99 on seconds are slow: some times that of a quick one. `None` with too few seconds.
 fn slow_from(courses: &[Course]) -> Option<f64> {
     let mut p99: Vec<f64> = courses.iter().filter_map(|of| of.p99_ms).collect();
     p99.sort_by(f64::total_cmp);
@@ -306,12 +306,15 @@ fn together(recorded: &[&Moment], when: &Intervals, run: Span) -> Option<Togethe
     let (slowest, others) = by_latency.split_at_checked(number)?;
     let mean = |of: &[(f64, f64)]| of.iter().map(|(_, share)| share).sum::<f64>() / count(of.len().max(1));
     let met = covered(slowest);
-    Some(Together {
+    let shares = [mean(slowest), mean(others)];
+    // However often it comes, what takes so little of the time makes nothing slow.
+    let [of_slowest, _] = shares;
+    (of_slowest >= LEAST_SHARE).then_some(Together {
         number,
         met,
         all,
         least_ms: slowest.last()?.0,
-        shares: [mean(slowest), mean(others)],
+        shares,
         by_chance: at_least_by_chance(met, number, number, all),
     })
 }

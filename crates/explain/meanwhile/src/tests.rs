@@ -113,6 +113,16 @@ fn what_lasts_for_nearly_all_of_the_run_is_no_reason() {
 }
 
 #[test]
+fn what_takes_next_to_no_time_is_no_reason_however_often_it_comes() {
+    let slow = [3, 4, 9, 10, 15];
+    let mut trace = paused(slow.map(|at| at * 1_000 + 100));
+    trace.pauses.dur_ns.iter_mut().for_each(|dur| *dur = 10_000_000);
+    let of = meanwhile(&run(&slow), &trace, &[]).unwrap();
+    assert!(of.sentences[0].contains("none of these more than by chance"), "{:?}", of.sentences);
+    assert_eq!(of.moments[0].overlaps, []);
+}
+
+#[test]
 fn a_queue_is_known_up_to_the_length_that_was_published_last() {
     let mut trace = trace();
     let name = trace.strings.intern("threadpool-queue-length");
