@@ -4,7 +4,7 @@ use crate::completions::candidates;
 use crate::config::Config;
 use crate::format::print_json;
 use crate::mine;
-use crate::reading;
+use crate::reading::{self, RecordedRun};
 use crate::terminal;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -17,6 +17,10 @@ use std::process::ExitCode;
 use text::explain::Detail;
 use topics::{Id, Topic};
 
+mod recorded_run;
+
+use recorded_run::Both;
+
 const AFTER_HELP: &str = "\
 Examples:
   casebook explain slow
@@ -26,6 +30,7 @@ Examples:
   casebook explain slow --format markdown | gh issue create --title 'Orders is slow' --body-file -
   casebook explain Parse-report-full.json    # benchmark results
   casebook explain latency.hlog              # a load run, or its latency log
+  casebook explain before                    # a load run and the recording of the service meanwhile
 
 In a script, this exits with 1 unless the verdict is healthy:
   casebook explain slow --fail-on warning,unexplained,cannot-judge";
@@ -147,8 +152,11 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     // Without --rules and --rule, the parser requires a file.
     let file = args.file.as_deref().context("name a recording")?;
     let my = args.mine.code(config)?;
-    let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
+    if let Some(run) = reading::open_run(file, false, args.whose.or_most_sampled())? {
+        return explain_run(args, &run, &ids, &my);
+    }
+    let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let (explanation, topics) = explained(&evidence, &ids, &my)?;
     ensure!(
         args.fail_on.is_empty() || explanation.verdict.is_some(),
@@ -160,6 +168,23 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     // Whoever has read enough, as `head` does, still learns the answer.
     printed.or_else(|error| if terminal::is_broken_pipe(&error) { Ok(()) } else { Err(error) })?;
     let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Explains a load run with the recording of the service during it.
+fn explain_run(args: &Args, run: &RecordedRun, ids: &[Id], my: &MyCode) -> Result<ExitCode> {
+    let [load, trace] = run.evidence();
+    let ((load, _), (trace, topics)) = (explained(&load, &[], my)?, explained(&trace, ids, my)?);
+    let both = Both::new(run, load, trace, topics);
+    let detail = if args.figures { Detail::Full } else { Detail::Short };
+    let printed = match args.format {
+        Format::Json => print_json(&both.document()),
+        Format::Markdown => terminal::print(&both.markdown(args.figures)).map_err(Into::into),
+        Format::Text => terminal::print(&both.text(detail)).map_err(Into::into),
+    };
+    // Whoever has read enough, as `head` does, still learns the answer.
+    printed.or_else(|error| if terminal::is_broken_pipe(&error) { Ok(()) } else { Err(error) })?;
+    let fails = args.fail_on.iter().any(|what| what.is_met(&both.load) || what.is_met(&both.trace));
     Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use exhibit::{PendingFolder, Rules};
 use export::{What, Written};
-use model::Evidence;
+use model::{Evidence, Kind};
 use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
@@ -122,11 +122,15 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let folder = to.is_folder().then(|| begin_folder(&output, to, rules)).transpose()?;
     // A page is about one service.
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
-    let evidence = reading::open(&args.file, to.has_payloads(), process)?;
-    let kind = evidence.kind();
+    let run = if to == To::Html { reading::open_run(&args.file, true, process)? } else { None };
+    let source = match run {
+        Some(run) => Source::Run(Box::new(run.pages(&args.file, &mine))),
+        None => Source::One(reading::open(&args.file, to.has_payloads(), process)?),
+    };
+    let kind = source.kind();
     let written = match folder {
         Some(mut folder) => {
-            let Tables { report, guarded } = tables(&evidence, to, args.csv, &mut folder)?;
+            let Tables { report, guarded } = tables(&source.one()?, to, args.csv, &mut folder)?;
             folder.finish()?;
             spreadsheet::warn(guarded);
             report
@@ -134,11 +138,11 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
         None if stdout => {
             let screened = if to.is_json() { terminal::json() } else { terminal::rows() };
             let mut out = BufWriter::new(args.size.limit(screened));
-            let report = one_file(evidence, to, args.metric, &mine, &mut out)?;
+            let report = one_file(source, to, args.metric, &mine, &mut out)?;
             out.flush()?;
             report
         }
-        None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
+        None => write_whole(&output, rules, |out| one_file(source, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "to standard output".to_owned() } else { output.display().to_string() };
     let exported = Exported { place: &place, to, kind, written: &written };
@@ -184,14 +188,52 @@ fn default_name(file: &Path, to: To, metric: Option<MetricChoice>) -> Result<OsS
     Ok(name)
 }
 
+/// What is exported.
+enum Source {
+    One(Evidence),
+    /// A load run with the recording of the service during it.
+    Run(Box<page::Together>),
+}
+
+impl Source {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::One(evidence) => evidence.kind(),
+            Self::Run(_) => Kind::Load,
+        }
+    }
+
+    /// The evidence, if it is one exhibit.
+    fn one(self) -> Result<Evidence> {
+        match self {
+            Self::One(evidence) => Ok(evidence),
+            Self::Run(_) => Err(anyhow!("tables are those of one exhibit: name one of the sub-folders")),
+        }
+    }
+}
+
+/// What a page of a load run with a recording lacks.
+const FIRST_PAGE: &str =
+    "all but the first page: export the sub-folders of the load run and of the recording for theirs";
+
 /// Writes an export that is one file.
 fn one_file(
-    evidence: Evidence,
+    source: Source,
     to: To,
     metric: Option<MetricChoice>,
     my: &MyCode,
     out: &mut impl Write,
 ) -> Result<Written> {
+    let evidence = match source {
+        Source::Run(pages) => {
+            mine::warn(pages.explanation());
+            out.write_all(pages.file().as_bytes())?;
+            let what = FIRST_PAGE.to_owned();
+            let left_out = vec![export::LeftOut { what, count: None, why: export::Why::Cut }];
+            return Ok(Written { left_out, ..Written::default() });
+        }
+        Source::One(evidence) => evidence,
+    };
     let Some(format) = to.profile() else {
         let pages = page::Pages::of(evidence, None, my)?;
         mine::warn(pages.explanation());

@@ -2,12 +2,17 @@
 
 mod connecting;
 mod import;
+mod recorded;
 mod scenario;
 
+use crate::completions::candidates;
+use crate::config::Config;
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
-use crate::{duration, terminal};
+use crate::record::{Beside, Wanted};
+use crate::target;
+use crate::{duration, profile, terminal};
 use anyhow::{Context, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
 use load::{Drive, Kept, Latencies, Loaded, Objective, Plan, Schedule, Second, Target, Verdict, Watcher};
@@ -28,6 +33,7 @@ Examples:
   casebook load http://127.0.0.1:5080/ --rate 200 -o before        # keep it: casebook open before
   casebook load --scenario shop.toml --rate 50                     # several requests and flows: docs/load.md
   casebook load import session.har -o shop.toml                    # a scenario of what a browser or curl asked
+  casebook load http://127.0.0.1:5080/ --rate 200 -o before --record Orders  # and record the service meanwhile
 
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
@@ -97,6 +103,13 @@ pub(crate) struct Args {
     /// Keep the run as a folder, which every other command can read
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    /// Record this .NET process on this machine during the run and its warm-up: the run is then in OUT/load, the recording in
+    /// OUT/trace, and `casebook open OUT` shows both on one time axis. A word is taken for its name
+    #[arg(long, value_name = "PID", value_parser = target::chosen, requires = "output", add = candidates::pids(target::is_name))]
+    record: Option<target::Chosen>,
+    /// What to record, see `casebook record --help` [default: the profile named default]
+    #[arg(long, value_name = "PROFILE", value_parser = profile::parse, requires = "record", add = candidates::profiles())]
+    record_profile: Option<recorder::Profile>,
     #[command(flatten)]
     outputs: Outputs,
     /// How to print
@@ -165,22 +178,34 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(crate) fn run(mut args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(Command::Import(args)) = args.command {
         return import::run(&args);
     }
     let loaded = scenario::read(&mut args)?;
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
     let (objectives, output) = (args.objectives.clone(), args.output.clone());
+    let wanted = args.record.clone().map(|process| Wanted {
+        process,
+        profile: args.record_profile,
+        command: command(std::env::args_os()),
+        outputs: args.outputs,
+    });
     let plan = plan(args, loaded)?;
     more_files(plan.connections);
     let interrupt = Interrupt::catch()?;
     // What was measured until then is reported.
     interrupt.keeps();
-    interrupt.waits_for("the last answers");
     let stop = &interrupt.control.stop;
     let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
-    let kept = output.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
+    let recording = match (&output, wanted) {
+        (Some(out), Some(wanted)) => Some(recorded::begin(wanted, out, rules, config, &interrupt)?),
+        _ => None,
+    };
+    interrupt.waits_for("the last answers");
+    let place =
+        output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
+    let kept = place.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
     let mut kept = kept.transpose()?;
     let before = match warmup {
         Some(duration) => {
@@ -193,11 +218,18 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     };
     let run = load::run(&plan, stop, &mut Shown { what: "load", plan: &plan, kept: kept.as_mut() })?;
     terminal::clear_progress();
+    // The last request is accounted for.
+    recording.iter().for_each(Beside::stop);
     let verdicts: Vec<(&Objective, Verdict)> =
         objectives.iter().map(|of| (of, of.verdict(&plan, &run))).collect();
-    let document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
+    let mut document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
     if let Some(kept) = kept {
         kept.finish(&document, run.is_interrupted)?;
+    }
+    // What was measured is kept, whatever becomes of the recording.
+    let recorded = recording.map(|recording| recorded::end(recording, &interrupt)).transpose()?;
+    if let Some(recorded) = &recorded {
+        document["recording"] = recorded.json()?;
     }
     match format {
         Format::Json => print_json(&document)?,
@@ -211,8 +243,14 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<ExitCode> {
                 verdicts: &verdicts,
                 out: out.as_deref(),
             };
+            if let Some(recorded) = &recorded {
+                terminal::print(&format!("{}\n", recorded.text()))?;
+            }
             terminal::print(&text::load::page(&shown, terminal::width()))?;
         }
+    }
+    if recorded.is_some_and(|recorded| recorded.is_failed()) {
+        return Ok(ExitCode::from(2));
     }
     let is_missed = verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })

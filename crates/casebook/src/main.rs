@@ -149,7 +149,7 @@ fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<E
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args, &config),
         Command::Diff(args) => diff::run(&args, &config),
-        Command::Load(args) => load::run(*args),
+        Command::Load(args) => load::run(*args, &config),
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args, &config),
         Command::Tables(args) => tables::run(&args),

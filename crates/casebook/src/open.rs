@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::mine;
 use crate::reading;
 use crate::serving::{self, Site};
-use page::Pages;
+use page::{Pages, Together};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,9 +51,21 @@ impl Site for Pages {
     }
 }
 
+impl Site for Together {
+    fn answer(&self, path: &str, query: &[(String, String)]) -> page::Reply {
+        Self::answer(self, path, query)
+    }
+}
+
 pub(crate) fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     let mine = args.mine.code(config)?;
     let [before, after] = args.whose.before_and_after()?;
+    let run = if args.against.is_none() { reading::open_run(&args.file, true, after)? } else { None };
+    if let Some(run) = run {
+        let pages = run.pages(&args.file, &mine);
+        mine::warn(pages.explanation());
+        return serving::serve(pages, &args.serving);
+    }
     let here = reading::open(&args.file, true, after)?;
     let earlier = args.against.as_ref().map(|other| reading::open(other, true, before)).transpose()?;
     let pages = Pages::of(here, earlier, &mine)?;

@@ -17,6 +17,8 @@ use std::time::Duration;
 mod sources;
 mod statement;
 
+pub(crate) use sources::sql_name;
+
 const AFTER_HELP: &str = "\
 Examples:
   casebook query slow 'select generation, count(*), max(pause_ns) / 1e6 as ms

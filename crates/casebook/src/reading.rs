@@ -5,7 +5,8 @@ use crate::duration::nanos;
 use crate::progress::{self, Event, Form};
 use crate::terminal;
 use import::{FoundExhibit, Options, ProcessChoice, Progress};
-use model::{Evidence, Trace};
+use model::{Evidence, Kind, Load, Trace};
+use runtime::MyCode;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +63,65 @@ pub(crate) fn open_trace(path: &Path, payloads: bool, process: ProcessChoice) ->
     evidence.into_trace().ok_or_else(|| {
         anyhow::anyhow!("{} is a {}: this needs a trace (.nettrace)", path.display(), kind.title())
     })
+}
+
+/// A load run and the trace that was recorded during it, on one clock.
+#[derive(Debug)]
+pub(crate) struct RecordedRun {
+    /// What each is called within the folder.
+    pub(crate) names: [String; 2],
+    pub(crate) load: Arc<Load>,
+    pub(crate) trace: Arc<Trace>,
+}
+
+impl RecordedRun {
+    /// Both, the load run first.
+    pub(crate) fn evidence(&self) -> [Evidence; 2] {
+        [Evidence::Load(Arc::clone(&self.load)), Evidence::Trace(Arc::clone(&self.trace))]
+    }
+
+    /// Both as pages.
+    pub(crate) fn pages(&self, path: &Path, mine: &MyCode) -> page::Together {
+        let own = path.canonicalize().ok();
+        let name = own.as_deref().unwrap_or(path).file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        page::Together::new(&name, &self.load, &self.trace, mine)
+    }
+}
+
+/// Opens the load run and the trace of a folder that holds exactly these two. `None` if it holds anything else.
+pub(crate) fn open_run(
+    path: &Path,
+    payloads: bool,
+    process: ProcessChoice,
+) -> anyhow::Result<Option<RecordedRun>> {
+    let Some([of_load, of_trace]) = run_of(path) else { return Ok(None) };
+    let mut load = open(&of_load.path, payloads, ProcessChoice::All)?;
+    let mut trace = open(&of_trace.path, payloads, process)?;
+    let names = [&of_load, &of_trace].map(|of| of.name.clone().unwrap_or_default());
+    import::set_on_one_clock([(&of_load, &mut load), (&of_trace, &mut trace)].into_iter());
+    Ok(match (load, trace) {
+        (Evidence::Load(load), Evidence::Trace(trace)) => Some(RecordedRun { names, load, trace }),
+        _ => None,
+    })
+}
+
+fn run_of(path: &Path) -> Option<[FoundExhibit; 2]> {
+    if !path.is_dir() {
+        return None;
+    }
+    // Anything else is opened as one exhibit, which says what is wrong and what is left out.
+    let mut left_out = Vec::new();
+    let found = import::find(path, &mut |what| left_out.push(what)).ok()?;
+    let [one, other] = <[FoundExhibit; 2]>::try_from(found).ok()?;
+    let pair = match (one.kind, other.kind) {
+        (Kind::Load, Kind::Trace) => [one, other],
+        (Kind::Trace, Kind::Load) => [other, one],
+        _ => return None,
+    };
+    for what in &left_out {
+        terminal::say(what);
+    }
+    Some(pair)
 }
 
 /// The exhibits at a path: one, or several in sub-folders.

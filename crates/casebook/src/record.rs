@@ -14,10 +14,8 @@ use dotnet_ipc::session::Provider;
 use import::{Alongside, EventName};
 use recorder::profile::parse_provider;
 use recorder::{
-    Ended, Launched, MakeReader, Outcome, OutputShape, Plan, Profile, Progress, Reader, RecordOptions,
-    SessionFacts, Subject,
+    Ended, Launched, MakeReader, Outcome, OutputShape, Plan, Profile, Progress, RecordOptions, Subject,
 };
-use serde::Serialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -25,7 +23,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+mod along;
+mod beside;
+mod document;
 mod said;
+
+pub(crate) use beside::{Beside, Recorded, Wanted};
+
+use along::Along;
 
 /// How long the runtime has to answer a command that is not part of the recording.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -111,6 +116,13 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Those of a command line; all other options have their defaults.
+    fn of_words(words: impl Iterator<Item = OsString>) -> anyhow::Result<Self> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("record"));
+        let matches = command.try_get_matches_from(std::iter::once(OsString::from("record")).chain(words))?;
+        Ok(<Self as clap::FromArgMatches>::from_arg_matches(&matches)?)
+    }
+
     fn profile(&self) -> Profile {
         self.profile.unwrap_or(Profile::Default)
     }
@@ -128,40 +140,6 @@ impl Args {
         let providers = defaults.provider.iter().flat_map(|given| given.value.clone());
         self.provider = providers.chain(self.provider).collect();
         self
-    }
-}
-
-/// Reads a session while it is recorded, for its counts and for the event of --stop-on.
-struct Along {
-    reader: Alongside,
-    /// Set once any session has an event of the provider that --stop-on names.
-    heard: Arc<AtomicBool>,
-}
-
-impl Reader for Along {
-    fn take(&mut self, bytes: &[u8]) {
-        self.reader.take(bytes);
-        if self.reader.along().kinds_of_provider > 0 {
-            self.heard.store(true, Ordering::Release);
-        }
-    }
-
-    fn end(&mut self) {
-        self.reader.end();
-    }
-
-    fn facts(&self) -> SessionFacts {
-        let along = self.reader.along();
-        SessionFacts {
-            start_ns: along.start_ns,
-            events: along.events,
-            lost: along.lost,
-            sampler_stopped_ns: along.sampler_stopped_ns,
-            samples: along.samples,
-            ends: along.ends,
-            is_not_a_trace: along.is_no_trace,
-            is_whole: along.is_whole,
-        }
     }
 }
 
@@ -210,13 +188,36 @@ pub(crate) fn of_process(
     out: &Path,
     outputs: Outputs,
 ) -> anyhow::Result<ExitCode> {
-    // All other options have the defaults of the command line.
-    let words = [OsString::from("record"), "-p".into(), pid.to_string().into(), "-d".into(), duration.into()];
+    let words = [OsString::from("-p"), pid.to_string().into(), "-d".into(), duration.into()];
     let rest = [OsString::from("--profile"), profile.into(), "-o".into(), out.into()];
-    let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
-    let matches = command.try_get_matches_from(words.into_iter().chain(rest))?;
-    let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches)?;
+    let args = Args::of_words(words.into_iter().chain(rest))?;
     run_as(&Args { outputs, ..args })
+}
+
+/// A process that is to be recorded while the caller does something else.
+#[derive(Debug)]
+pub(crate) struct Found {
+    args: Args,
+    subject: Subject,
+    command: String,
+}
+
+/// Finds it and asks its runtime about it.
+pub(crate) fn found(wanted: Wanted, config: &Config) -> anyhow::Result<Found> {
+    let Wanted { process, profile, command, outputs } = wanted;
+    let args = Args { profile, outputs, ..Args::of_words(std::iter::empty())? }.or(&config.record);
+    // The caller ends it.
+    let args = Args { duration: None, ..args };
+    let subject = Target::of(process).find(args.outputs.rules(), &|| true)?;
+    warn_of_cost(&args);
+    Ok(Found { args, subject, command })
+}
+
+/// Begins to record it into a folder, which must not exist: see [`Beside::begin`].
+pub(crate) fn beside(found: Found, out: PathBuf, interrupt: &Arc<Interrupt>) -> anyhow::Result<Beside> {
+    let Found { args, subject, command } = found;
+    let shape = OutputShape::Folder;
+    Beside::begin(subject, options(&args, out, shape, plan(&args, shape), command), interrupt)
 }
 
 /// Finds the process, records it and shows the result.
@@ -238,23 +239,9 @@ fn of_subject(
         args.keep.is_none() || shape == OutputShape::Folder,
         "--keep needs a folder, since a single file holds one session only"
     );
-    let options = RecordOptions {
-        out,
-        shape,
-        plan: if shape == OutputShape::OneFile { plan(args, shape) } else { plan_of_folder },
-        profile: args.profile().name().to_owned(),
-        duration: args.duration,
-        keep: args.keep,
-        most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
-        force: args.force,
-        rules: args.outputs.rules(),
-        buffer_megabytes: args.buffer,
-        tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
-        command: std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect::<Vec<_>>()
-            .join(" "),
-    };
+    let plan = if shape == OutputShape::OneFile { plan(args, shape) } else { plan_of_folder };
+    let command = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let options = options(args, out, shape, plan, command.collect::<Vec<_>>().join(" "));
     let mut outcome = record(args, &subject, &options, stop_on, interrupt, launched)?;
     if let Ended::Full(full) = &outcome.ended {
         terminal::say(&format!("the recording ended early: {}", full.words()));
@@ -266,6 +253,23 @@ fn of_subject(
     }
     show(args, &subject, &options, &outcome)?;
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn options(args: &Args, out: PathBuf, shape: OutputShape, plan: Plan, command: String) -> RecordOptions {
+    RecordOptions {
+        out,
+        shape,
+        plan,
+        profile: args.profile().name().to_owned(),
+        duration: args.duration,
+        keep: args.keep,
+        most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
+        force: args.force,
+        rules: args.outputs.rules(),
+        buffer_megabytes: args.buffer,
+        tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
+        command,
+    }
 }
 
 fn plan(args: &Args, shape: OutputShape) -> Plan {
@@ -409,56 +413,11 @@ fn default_name(subject: &Subject) -> PathBuf {
     free.unwrap_or_else(|| PathBuf::from(base))
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    out: String,
-    files: Vec<FileEntry>,
-    bytes: u64,
-    duration_ns: u64,
-    events: u64,
-    lost: u64,
-    left_out_bytes: u64,
-    held_back_ns: u64,
-    profile: &'a str,
-    ended: String,
-    cost: &'a recorder::Cost,
-    notes: &'a [String],
-    copies: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct FileEntry {
-    name: String,
-    bytes: u64,
-    raw_bytes: u64,
-    blake3: String,
-}
-
 fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outcome) -> anyhow::Result<()> {
     if args.format == Format::Text {
         return Ok(terminal::print(&said::result(subject, options, outcome))?);
     }
-    let files = outcome.files.iter().map(|file| FileEntry {
-        name: file.name.clone(),
-        bytes: file.bytes,
-        raw_bytes: file.raw_bytes,
-        blake3: file.blake3.clone(),
-    });
-    print_json(&Document {
-        out: options.out.display().to_string(),
-        files: files.collect(),
-        bytes: outcome.bytes,
-        duration_ns: duration::nanos(outcome.duration),
-        events: outcome.events,
-        lost: outcome.lost,
-        left_out_bytes: outcome.left_out,
-        held_back_ns: duration::nanos(outcome.held_back),
-        profile: &options.profile,
-        ended: outcome.ended.words(),
-        cost: &outcome.cost,
-        notes: &outcome.notes,
-        copies: outcome.copies.iter().map(|path| path.display().to_string()).collect(),
-    })
+    print_json(&document::document(options, outcome))
 }
 
 #[cfg(test)]

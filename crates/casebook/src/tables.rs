@@ -2,13 +2,16 @@
 
 use crate::completions::candidates;
 use crate::format::print_json;
+use crate::query::sql_name;
 use crate::reading;
 use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
-use std::path::PathBuf;
+use import::ProcessChoice;
+use model::Kind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use text::tables::{catalogue, catalogue_of, markdown, text};
+use text::tables::{Entry, catalogue, catalogue_of, markdown, text};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -42,14 +45,30 @@ enum Format {
     Markdown,
 }
 
+/// The tables of a file or folder. Those of several exhibits in sub-folders have names as in a query: `trace.requests`.
+fn of_file(file: &Path, process: ProcessChoice) -> Result<Vec<Entry>> {
+    let found = reading::find(file)?;
+    let [_, _, ..] = found.as_slice() else {
+        let evidence = reading::open(file, false, process)?;
+        reading::warn_of_losses(&evidence);
+        return Ok(catalogue_of(&*evidence.tables(), evidence.kind(), None));
+    };
+    let mut all = Vec::new();
+    for of in found {
+        // Other kinds do not say which process they are of.
+        let process = if of.kind == Kind::Trace { process } else { ProcessChoice::All };
+        let evidence = reading::open(&of.path, false, process)?;
+        reading::warn_of_losses(&evidence);
+        let schema = of.name.as_deref().map(sql_name);
+        all.extend(catalogue_of(&*evidence.tables(), evidence.kind(), schema.as_deref()));
+    }
+    Ok(all)
+}
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let process = args.whose.or_all();
-    let opened = args.file.as_deref().map(|file| reading::open(file, false, process)).transpose()?;
-    let catalogue = match opened {
-        Some(evidence) => {
-            reading::warn_of_losses(&evidence);
-            catalogue_of(&*evidence.tables(), evidence.kind())
-        }
+    let catalogue = match &args.file {
+        Some(file) => of_file(file, process)?,
         None => catalogue(),
     };
     match args.format {

@@ -93,6 +93,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A process that another option chose.
+    pub(crate) fn of(chosen: Chosen) -> Self {
+        Self { pid: Some(chosen), ..Self::default() }
+    }
+
     /// Whether one of the options was given.
     pub(crate) fn is_named(&self) -> bool {
         self.pid.is_some() || self.name.is_some() || self.diagnostic_port.is_some()

@@ -101,6 +101,8 @@ impl Found {
                 self.exhibits.len()
             );
         }
+        let evidence = opened.iter_mut().map(|of| &mut of.evidence);
+        import::set_on_one_clock(self.exhibits.iter().zip(evidence));
         Ok(opened)
     }
 
@@ -139,7 +141,7 @@ fn named(sources: &[NamedPath]) -> Result<Vec<FoundExhibit>> {
 }
 
 /// A folder's name as a schema name. Characters that SQL does not allow become `_`, and SQLite's own names get one in front.
-fn sql_name(folder: &str) -> String {
+pub(crate) fn sql_name(folder: &str) -> String {
     let mut name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let is_reserved = ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own));
     if is_reserved || !is_name(&name) {

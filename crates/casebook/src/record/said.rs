@@ -105,10 +105,24 @@ pub(super) fn say_how_command_ended(left: &Left) {
 
 /// The result, as text.
 pub(super) fn result(subject: &Subject, options: &RecordOptions, outcome: &Outcome) -> String {
+    with_recorded(subject, options, outcome, |recorded| recorded::text(recorded, terminal::width()))
+}
+
+/// The result of a recording that was made beside something else.
+pub(super) fn beside(subject: &Subject, options: &RecordOptions, outcome: &Outcome) -> String {
+    with_recorded(subject, options, outcome, |recorded| recorded::beside(recorded, terminal::width()))
+}
+
+fn with_recorded(
+    subject: &Subject,
+    options: &RecordOptions,
+    outcome: &Outcome,
+    text: impl FnOnce(&recorded::Recorded<'_>) -> String,
+) -> String {
     let out = options.out.display().to_string();
     let copies: Vec<String> = outcome.copies.iter().map(|path| path.display().to_string()).collect();
     let cost = &outcome.cost;
-    let recorded = recorded::Recorded {
+    text(&recorded::Recorded {
         process: target::process(subject),
         out: &out,
         is_folder: options.shape == OutputShape::Folder,
@@ -137,6 +151,5 @@ pub(super) fn result(subject: &Subject, options: &RecordOptions, outcome: &Outco
         },
         notes: &outcome.notes,
         copies: &copies,
-    };
-    recorded::text(&recorded, terminal::width())
+    })
 }

@@ -36,6 +36,8 @@ pub struct FoundExhibit {
     pub path: PathBuf,
     /// The kind of evidence.
     pub kind: Kind,
+    /// The folder whose sub-folder it was found in; `None` if the path itself is the exhibit.
+    pub within: Option<PathBuf>,
 }
 
 /// What a path is.
@@ -83,7 +85,12 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
                 // Nobody named it: whoever may put a folder there would choose what is read.
                 let checked = not_a_strangers(&path, folder);
                 match checked.and_then(|()| contents(&path).flatten()) {
-                    Ok(contents) => found.push(FoundExhibit { name, path, kind: contents.format.kind }),
+                    Ok(contents) => found.push(FoundExhibit {
+                        name,
+                        path,
+                        kind: contents.format.kind,
+                        within: Some(folder.to_path_buf()),
+                    }),
                     Err(error) => {
                         odd.push(PassedOver { path, why: format!("is left out: {error}") });
                         first_error.get_or_insert(error);
@@ -99,7 +106,12 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
                     Err(error) => Err(error),
                 };
                 match contents {
-                    Ok(contents) => found.push(FoundExhibit { name, path, kind: contents.format.kind }),
+                    Ok(contents) => found.push(FoundExhibit {
+                        name,
+                        path,
+                        kind: contents.format.kind,
+                        within: Some(folder.to_path_buf()),
+                    }),
                     Err(error) => {
                         odd.push(PassedOver { path, why: format!("is left out: {error}") });
                         first_error.get_or_insert(error);

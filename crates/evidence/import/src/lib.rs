@@ -22,12 +22,14 @@ mod formats;
 mod head;
 mod load;
 mod names;
+mod oneclock;
 mod options;
 mod surroundings;
 mod trace;
 
 pub use error::{Error, Held};
 pub use folder::FoundExhibit;
+pub use oneclock::set_on_one_clock;
 pub use options::{Options, ProcessChoice, Progress};
 pub use trace::{
     Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName, EventNameError,
@@ -48,10 +50,11 @@ use std::path::{Path, PathBuf};
 pub fn find(path: &Path, left_out: &mut dyn FnMut(String)) -> Result<Vec<FoundExhibit>, Error> {
     match look(path)? {
         Place::File(format) => {
-            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind: format.kind }])
+            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind: format.kind, within: None }])
         }
         Place::Folder(contents) => {
-            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind: contents.format.kind }])
+            let kind = contents.format.kind;
+            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind, within: None }])
         }
         Place::Several(found, odd) => {
             for of in &odd {

@@ -27,6 +27,9 @@ pub struct Exhibit {
     pub state: Option<String>,
     /// When it began: RFC 3339, in UTC. Times of tables count from here. Empty if not known.
     pub start_utc: String,
+    /// The same by the monotonic clock of its machine, in nanoseconds, if it is known. Exhibits of one machine and boot have the same
+    /// clock.
+    pub start_monotonic_ns: Option<i64>,
     /// From the start to the end, in nanoseconds; 0 if the kind has no extent in time.
     pub duration_ns: i64,
     /// Bytes that were read, decompressed.

@@ -92,6 +92,19 @@ pub struct LoadRun {
     pub ended: Option<String>,
     /// Remarks of the generator.
     pub notes: Vec<String>,
+    /// How the run was set on the clock of the trace that was recorded during it. `None` if times count from the run's own start.
+    pub clock: Option<OneClock>,
+}
+
+/// How the times of a run lie on the clock of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneClock {
+    /// When the run began, in nanoseconds since the trace's start.
+    pub offset_ns: i64,
+    /// How wrong that may be, in nanoseconds. 0 if both have the same monotonic clock.
+    pub error_ns: i64,
+    /// By how much UTC says otherwise, in nanoseconds. `None` if UTC alone decided.
+    pub utc_differs_ns: Option<i64>,
 }
 
 /// Latency that counts from when a request was due.
@@ -132,6 +145,35 @@ impl Load {
         let mut rows = (0..self.latency.ms.len()).filter_map(|at| self.latency.row(at));
         let row = rows.find(|row| row.basis == of && (row.quantile - quantile).abs() < 1e-9)?;
         Some(row.ms).filter(|ms| ms.is_finite())
+    }
+
+    /// Counts all times from the start of the trace that was recorded meanwhile.
+    pub fn set_clock(&mut self, clock: OneClock, start: &crate::Exhibit) {
+        let by_ns = clock.offset_ns;
+        let moved = |times: &mut Vec<i64>| {
+            for at in times.iter_mut().filter(|at| **at != crate::NO_INT) {
+                *at = at.saturating_add(by_ns);
+            }
+        };
+        let LoadRequests { planned_ns, sent_ns, first_byte_ns, end_ns, .. } = &mut self.requests;
+        [planned_ns, sent_ns, first_byte_ns, end_ns].into_iter().for_each(moved);
+        [&mut self.seconds.ts_ns, &mut self.histogram.ts_ns, &mut self.changes.ts_ns]
+            .into_iter()
+            .for_each(moved);
+        self.exhibit.duration_ns = self.exhibit.duration_ns.saturating_add(by_ns).max(0);
+        self.exhibit.start_utc.clone_from(&start.start_utc);
+        self.exhibit.start_monotonic_ns = start.start_monotonic_ns;
+        self.run.clock = Some(clock);
+    }
+
+    /// When the run began, in nanoseconds since the times of its tables count.
+    pub fn begins_ns(&self) -> i64 {
+        self.run.clock.map_or(0, |clock| clock.offset_ns)
+    }
+
+    /// How long the run lasted, in nanoseconds.
+    pub fn length_ns(&self) -> i64 {
+        self.exhibit.duration_ns.saturating_sub(self.begins_ns())
     }
 
     /// Sorts the rows of every table with times; whoever fills them does this last.

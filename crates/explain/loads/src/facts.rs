@@ -106,7 +106,7 @@ impl<'a> Facts<'a> {
 
     /// Length of the run in seconds.
     pub(crate) fn length_s(&self) -> f64 {
-        real(self.load.exhibit.duration_ns) / 1e9
+        real(self.load.length_ns()) / 1e9
     }
 
     /// The rate that was asked for or, without a schedule, the rate of responses; in requests per second.

@@ -40,9 +40,16 @@ pub fn heading(load: &Load) -> Heading {
 
 fn recorded(load: &Load) -> String {
     let exhibit = &load.exhibit;
-    let length = base::number::real(exhibit.duration_ns) / 1e6;
+    let length = base::number::real(load.length_ns()) / 1e6;
+    let start = match load.run.clock {
+        Some(clock) => {
+            let after = duration(base::number::real(clock.offset_ns) / 1e6);
+            format!("{after} after the recording began at {}", exhibit.start_utc)
+        }
+        None => exhibit.start_utc.clone(),
+    };
     let parts = [
-        (!exhibit.start_utc.is_empty()).then(|| exhibit.start_utc.clone()),
+        (!start.is_empty()).then_some(start),
         (length > 0.0).then(|| duration(length)),
         load.metric("sent").map(|sent| counted(sent, "request")),
         (!load.requests.sent_ns.is_empty())

@@ -27,7 +27,7 @@ mod verdict;
 pub use catalogue::{markdown, rule_as_markdown};
 pub use heading::heading;
 pub use lanes::{lanes, whole};
-pub use pictures::{Course, Pictures, pictures};
+pub use pictures::{Course, Pictures, courses, pictures};
 pub use rule::Rule;
 pub use rules::RULES;
 
@@ -59,6 +59,10 @@ fn report_of(facts: &Facts<'_>) -> Report {
         report.findings.iter().filter(|of| of.severity > Severity::Note).map(|of| of.id).collect();
     for finding in &mut report.findings {
         finding.follows = cause_of(finding.id, &causes);
+    }
+    if facts.load.run.clock.is_some() {
+        // The service was recorded during this run: that advice is followed.
+        report.findings.iter_mut().for_each(|of| of.tries.retain(|advice| !advice.contains("--record")));
     }
     // Causes come before what they cause; the sort keeps the order of the rules.
     report.findings.sort_by_key(|of: &Finding| (std::cmp::Reverse(of.severity), of.follows.is_some()));

@@ -26,6 +26,8 @@ pub struct Pictures {
 pub struct Course {
     /// When it begins.
     pub from_ns: i64,
+    /// When it ends.
+    pub to_ns: i64,
     /// Requests in it.
     pub requests: u64,
     /// The median.
@@ -50,10 +52,21 @@ pub fn pictures(load: &Load) -> Pictures {
         .into_iter()
         .map(|(basis, name)| curve(name, &whole(&of(basis))))
         .filter(|curve| curve.points.len() > 1);
-    // The middle of a bucket may be beyond the longest of the run, which is known more exactly.
-    let most = load.main_basis().and_then(|basis| load.quantile(basis, 1.0)).unwrap_or(f64::INFINITY);
+    let most = longest(load);
     let courses = few.iter().map(|of| course(of, most)).collect();
     Pictures { heat: heat(&few), courses, percentiles: percentiles.collect() }
+}
+
+/// The latency of every interval of the run, by time. Each counts the requests that ended in it.
+pub fn courses(load: &Load) -> Vec<Course> {
+    let basis = load.main_basis().and_then(|basis| load.strings.find(basis));
+    let most = longest(load);
+    intervals(load, basis).iter().filter(|of| of.total() > 0).map(|of| course(of, most)).collect()
+}
+
+/// The longest latency of the run. The middle of its bucket may be beyond it, which is known more exactly.
+fn longest(load: &Load) -> f64 {
+    load.main_basis().and_then(|basis| load.quantile(basis, 1.0)).unwrap_or(f64::INFINITY)
 }
 
 /// Cells for each factor of ten: higher than the buckets, so that each is seen.
@@ -86,6 +99,7 @@ fn heat(intervals: &[Interval]) -> Option<HeatMap> {
 fn course(of: &Interval, most: f64) -> Course {
     Course {
         from_ns: of.ts_ns,
+        to_ns: of.end_ns(),
         requests: of.total(),
         p50_ms: of.quantile(0.5),
         p99_ms: of.quantile(0.99).map(|ms| ms.min(most)),

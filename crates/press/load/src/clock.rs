@@ -20,6 +20,11 @@ impl Clock {
         Self { start_ns: nanoseconds(clock_gettime(ClockId::Monotonic)) }
     }
 
+    /// The beginning, as the machine's monotonic clock counts.
+    pub(crate) fn start_ns(self) -> u64 {
+        self.start_ns
+    }
+
     /// Nanoseconds since the beginning.
     #[inline]
     pub(crate) fn now_ns(self) -> u64 {

@@ -54,6 +54,7 @@ pub fn document(
     // Each request of a scenario has its own.
     add("method", json!(plan.scenario.is_none().then_some(&plan.method)));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
+    add("start_monotonic_ns", json!(run.start_monotonic_ns));
     add("schedule", schedule(plan));
     add("http", json!(if matches!(plan.protocol, Protocol::Http1) { "1.1" } else { "2" }));
     add("connections", json!(plan.connections));

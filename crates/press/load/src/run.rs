@@ -42,6 +42,9 @@ pub struct Second {
 pub struct Run {
     /// When it began.
     pub start: SystemTime,
+    /// The same by the monotonic clock of the machine, in nanoseconds. A recording of a service on this machine has the same clock.
+    /// `None` if the run never began.
+    pub start_monotonic_ns: Option<u64>,
     /// How many requests were planned: all are accounted for.
     pub planned: u64,
     /// What became of them.
@@ -162,9 +165,8 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     })?;
     let used: Result<Vec<Used>, _> = used.into_iter().collect();
     let used = used.map_err(RunError::System)?;
-    let start = gate.begun().unwrap_or_else(base::time::calendar);
     let tls_error = tls.as_ref().and_then(Client::first_error);
-    Ok(Run { tls_error, ..adding.finish(plan, start, &used, interrupt) })
+    Ok(Run { tls_error, ..adding.finish(plan, gate.begun(), &used, interrupt) })
 }
 
 /// The part of a number that a worker has.
@@ -233,7 +235,7 @@ impl Adding {
 
     fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate) {
         for interval in receiver {
-            if let Some(at) = gate.begun().filter(|_| !std::mem::replace(&mut self.has_begun, true)) {
+            if let Some((at, _)) = gate.begun().filter(|_| !std::mem::replace(&mut self.has_begun, true)) {
                 watcher.begun(at);
             }
             let of = self.open.entry(interval.second).or_default();
@@ -274,7 +276,13 @@ impl Adding {
         }
     }
 
-    fn finish(self, plan: &Plan, start: SystemTime, used: &[Used], interrupt: &AtomicBool) -> Run {
+    fn finish(
+        self,
+        plan: &Plan,
+        begun: Option<(SystemTime, u64)>,
+        used: &[Used],
+        interrupt: &AtomicBool,
+    ) -> Run {
         let Counts { sent, unsent, .. } = self.counts;
         let planned = sent + unsent;
         let wall_ns = used.iter().map(|of| of.wall_ns).max().unwrap_or(0);
@@ -291,7 +299,8 @@ impl Adding {
         let is_interrupted = interrupt.load(std::sync::atomic::Ordering::Relaxed)
             && plan.planned().is_none_or(|of| of != planned);
         Run {
-            start,
+            start: begun.map_or_else(base::time::calendar, |(at, _)| at),
+            start_monotonic_ns: begun.map(|(_, ns)| ns),
             planned,
             counts: self.counts,
             latencies: self.latencies,

@@ -49,9 +49,9 @@ impl Gate {
         self.begun.get_or_init(|| (Clock::start(), base::time::calendar())).0
     }
 
-    /// When the run began, once it has.
-    pub(crate) fn begun(&self) -> Option<SystemTime> {
-        self.begun.get().map(|(_, at)| *at)
+    /// When the run began, once it has: by the calendar, and by the monotonic clock in nanoseconds.
+    pub(crate) fn begun(&self) -> Option<(SystemTime, u64)> {
+        self.begun.get().map(|(clock, at)| (*at, clock.start_ns()))
     }
 }
 

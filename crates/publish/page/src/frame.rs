@@ -123,7 +123,7 @@ fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
             }
             p.facts { (subject.join(" · ")) }
             p.facts { (recorded) }
-            @if let Some(about) = about { p.about { (about) " " a href="../" { "All " (K::NOUN) "s" } } }
+            @if let Some(about) = about { p.about { (about) " " a href="../" { @match ctx.site.up { Some(up) => (up), None => { "All " (K::NOUN) "s" } } } } }
             @if losses.is_empty() { p.facts.whole { "Missing: " (nothing_lost) } }
             @else {
                 details.loss.quiet[*are_losses_small] {

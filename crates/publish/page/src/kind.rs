@@ -233,6 +233,8 @@ pub(crate) struct Site<K> {
     pub(crate) kind: K,
     /// What there is to see, if the exhibit is part of a tour.
     pub(crate) about: Option<String>,
+    /// The words of the link to the page above, if they are not "All recordings".
+    pub(crate) up: Option<&'static str>,
     /// The readers' queries that run now.
     pub(crate) queries: QuerySlots,
 }
@@ -240,7 +242,7 @@ pub(crate) struct Site<K> {
 impl<K: KindOfPages> Site<K> {
     /// The pages of an exhibit that is not part of a tour.
     pub(crate) fn new(kind: K) -> Self {
-        Self { kind, about: None, queries: QuerySlots::default() }
+        Self { kind, about: None, up: None, queries: QuerySlots::default() }
     }
 
     /// The tab at a path. `None` if there is no such tab or it is hidden.

@@ -31,10 +31,12 @@ mod tabletab;
 #[cfg(test)]
 mod tests;
 mod timebar;
+mod together;
 mod tour;
 mod trace;
 
 pub use pages::{Error, Pages};
 pub use reply::Reply;
 pub use shorten::FILE_BYTES;
+pub use together::Together;
 pub use tour::Tour;

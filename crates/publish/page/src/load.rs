@@ -38,8 +38,18 @@ impl LoadPages {
         Self { tables: Arc::<Load>::clone(&load), load, explanation, pictures }
     }
 
+    /// The load run.
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// Its pictures.
+    pub(crate) fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
     /// What the latencies count from, in words.
-    fn basis(&self) -> &'static str {
+    pub(crate) fn basis(&self) -> &'static str {
         match self.load.main_basis() {
             Some(SCHEDULE) => "from the schedule",
             Some(SEND) => "from the send",

@@ -15,6 +15,7 @@ pub mod guide;
 pub mod help;
 pub mod load;
 mod markup;
+pub mod meanwhile;
 mod page;
 mod process;
 pub mod processes;

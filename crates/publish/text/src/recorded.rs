@@ -79,6 +79,18 @@ const INDENT: usize = 4;
 
 /// The lines about a recording; the last one says what to do next and stays one line, to be copied.
 pub fn text(recorded: &Recorded<'_>, width: Width) -> String {
+    let mut lines = lines(recorded, Some(&cpu(&recorded.cost)), width);
+    lines.push(format!("next: casebook explain {}\n", printable(recorded.out)));
+    lines.join("\n")
+}
+
+/// The lines about a recording that was made beside something else. What it cost is left out: the CPU that the process used is
+/// that of the other thing too.
+pub fn beside(recorded: &Recorded<'_>, width: Width) -> String {
+    lines(recorded, None, width).join("\n") + "\n"
+}
+
+fn lines(recorded: &Recorded<'_>, cost_in_words: Option<&str>, width: Width) -> Vec<String> {
     let Recorded { process, ended, bytes, packed, events, lost, cost, .. } = recorded;
     let runtime =
         process.runtime.map_or_else(String::new, |version| format!(", .NET {}", printable(version)));
@@ -104,7 +116,7 @@ pub fn text(recorded: &Recorded<'_>, width: Width) -> String {
         Ended::Event => lines.push("  ended by the event".to_owned()),
         Ended::Asked => {}
     }
-    lines.push(format!("  {}", cpu(cost)));
+    lines.extend(cost_in_words.map(|cost| format!("  {cost}")));
     lines.push(format!(
         "  events: {events} in {:.1} MB ({:.2} MB/s; {:.1} MB on the disk), {lost} lost{}",
         *bytes as f64 / 1e6,
@@ -115,9 +127,7 @@ pub fn text(recorded: &Recorded<'_>, width: Width) -> String {
     lines.extend(recorded.notes.iter().map(|note| format!("  note: {}", printable(note))));
     lines
         .extend(recorded.copies.iter().map(|copy| format!("  copied what was kept to {}/", printable(copy))));
-    let mut lines: Vec<String> = lines.iter().map(|line| hanging(line, width.prose(), INDENT)).collect();
-    lines.push(format!("next: casebook explain {out}\n"));
-    lines.join("\n")
+    lines.iter().map(|line| hanging(line, width.prose(), INDENT)).collect()
 }
 
 fn lasted(duration: Duration, kept: Duration) -> String {

@@ -7,6 +7,7 @@ use base::number::count;
 use model::{Kind, TableSpec, Tables};
 use report::unit::short;
 use serde::Serialize;
+use std::borrow::Cow;
 
 const HEADING: Style = Style::new().bold();
 /// What a column means has its own lines if it has less room beside the column.
@@ -15,7 +16,7 @@ const MIN_ABOUT: usize = 24;
 /// A table of the catalogue; as JSON, what scripts get.
 #[derive(Debug, Serialize)]
 pub struct Entry {
-    table: &'static str,
+    table: Cow<'static, str>,
     about: &'static str,
     /// The kinds of evidence that have it.
     #[serde(serialize_with = "names")]
@@ -38,9 +39,15 @@ fn names<S: serde::Serializer>(kinds: &[Kind], out: S) -> Result<S::Ok, S::Error
 }
 
 /// The tables of an exhibit, with their number of rows.
-pub fn catalogue_of(exhibit: &dyn Tables, kind: Kind) -> Vec<Entry> {
+///
+/// With the name of a schema, tables are called as in a query of several exhibits: `trace.requests`.
+pub fn catalogue_of(exhibit: &dyn Tables, kind: Kind, schema: Option<&str>) -> Vec<Entry> {
     let rows = |spec: &TableSpec| exhibit.table(spec.name).map(|table| table.rows);
-    exhibit.catalogue().iter().map(|spec| entry(spec, vec![kind], rows(spec))).collect()
+    let named = |entry: Entry| match schema {
+        Some(schema) => Entry { table: format!("{schema}.{}", entry.table).into(), ..entry },
+        None => entry,
+    };
+    exhibit.catalogue().iter().map(|spec| named(entry(spec, vec![kind], rows(spec)))).collect()
 }
 
 /// The tables of every kind of evidence. A table that several kinds have is listed once.
@@ -64,7 +71,7 @@ fn entry(spec: &TableSpec, kinds: Vec<Kind>, rows: Option<usize>) -> Entry {
         unit: column.unit,
         about: column.about,
     });
-    Entry { table: spec.name, about: spec.about, kinds, rows, columns: columns.collect() }
+    Entry { table: spec.name.into(), about: spec.about, kinds, rows, columns: columns.collect() }
 }
 
 /// Which kinds of evidence have a table.
@@ -147,7 +154,7 @@ mod tests {
     #[test]
     fn rows_are_null_without_a_file_and_counted_with_one() {
         assert_eq!(catalogue()[0].rows, None);
-        assert_eq!(catalogue_of(&model::Trace::default(), Kind::Trace)[0].rows, Some(0));
+        assert_eq!(catalogue_of(&model::Trace::default(), Kind::Trace, None)[0].rows, Some(0));
         let json = serde_json::to_value(catalogue()).unwrap();
         assert_eq!(json[0]["table"], "events");
         assert_eq!(json[0]["rows"], serde_json::Value::Null);

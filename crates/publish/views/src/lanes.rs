@@ -16,6 +16,11 @@ pub fn drawn(lanes: &[Lane], span: Span) -> Markup {
     html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &options))) } }
 }
 
+/// Copies of lanes of a range, cut into [`PIECES`]: pictures that script adds nothing to.
+pub fn still(lanes: &[Lane], span: Span) -> Markup {
+    html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &OPTIONS))) } }
+}
+
 /// A copy of one lane, in which a range is marked.
 pub fn marked(lane: &Lane, span: Span, marked: Option<Span>) -> Markup {
     let options = charts::LaneOptions { marked, ..OPTIONS };

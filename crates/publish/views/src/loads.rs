@@ -34,6 +34,19 @@ pub fn heat(of: &Pictures, basis: &str) -> Markup {
     }
 }
 
+/// The heat map alone, over a range that may be longer than the run: beside other pictures of that range.
+pub fn heat_over(of: &Pictures, span: timeline::Span, basis: &str) -> Markup {
+    let sentence = heat_sentence(&of.courses, basis);
+    let map = of.heat.as_ref().map(|map| report::HeatMap {
+        from_ns: span.from_ns,
+        to_ns: span.to_ns,
+        ..map.clone()
+    });
+    html! {
+        @if let Some(map) = map { (PreEscaped(charts::heat_map(&map, &format!("Latency over time. {sentence}")))) }
+    }
+}
+
 fn heat_sentence(courses: &[Course], basis: &str) -> String {
     let requests = courses.iter().fold(0u64, |sum, of| sum.saturating_add(of.requests));
     let longest = courses.iter().filter_map(|of| Some((of.max_ms?, of.from_ns)));
@@ -121,8 +134,14 @@ mod tests {
     fn pictures_have_a_sentence_with_their_figures_and_a_table() {
         let cells = vec![HeatCell { from_ns: 0, to_ns: 10, low: 0.1, high: 0.2, count: 7 }];
         let heat = Some(HeatMap { from_ns: 0, to_ns: 10, unit: "ms", cells });
-        let course =
-            Course { from_ns: 0, requests: 7, p50_ms: Some(0.15), p99_ms: None, max_ms: Some(950.0) };
+        let course = Course {
+            from_ns: 0,
+            to_ns: 1,
+            requests: 7,
+            p50_ms: Some(0.15),
+            p99_ms: None,
+            max_ms: Some(950.0),
+        };
         let percentiles = vec![Curve { name: "from the send", points: vec![(1.0, 0.1), (2.0, 0.2)] }];
         let pictures = Pictures { heat, courses: vec![course], percentiles };
         let html = super::heat(&pictures, "from the schedule").into_string();

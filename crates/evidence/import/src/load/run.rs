@@ -316,6 +316,11 @@ impl Reading<'_> {
                 "method" => self.text(at, leaf, |load| &mut load.run.method),
                 "ended" => self.text(at, leaf, |load| &mut load.run.ended),
                 "start_utc" => self.start(at, leaf),
+                "start_monotonic_ns" => match leaf {
+                    Leaf::Number(_, Some(ns)) => self.load.exhibit.start_monotonic_ns = Some(ns),
+                    Leaf::Null => {}
+                    _ => self.note(NOT_A_COUNT, at),
+                },
                 _ => {}
             },
         }

@@ -336,6 +336,8 @@ pub(crate) fn describe(header: &StreamHeader, exhibit: &mut Exhibit, session: &m
         exhibit.pid = header.process;
         exhibit.cores = header.cores.filter(|count| *count > 0);
         exhibit.start_utc = rfc3339(header.sync_time);
+        // On Linux, the runtime's ticks are the nanoseconds of the monotonic clock; other clocks tick otherwise.
+        exhibit.start_monotonic_ns = (header.ticks_per_second == 1_000_000_000).then_some(header.sync_ticks);
         session.format_version = header.version;
     }
 }

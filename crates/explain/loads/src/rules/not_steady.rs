@@ -22,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
           fill), or it gets worse (a leak, a table that grows, a limit that is used up), or another program took the machine.",
     tries: &[
         "If it became quicker: a longer warm-up, `--warmup 30s`",
-        "If it became slower: a longer run shows whether it goes on; record the service with `casebook record`",
+        "If it became slower: a longer run shows whether it goes on; record the service meanwhile (`casebook load … -o OUT --record PID`)",
         "Repeat the run: what changes at another time was the machine",
     ],
     verify: "A repeated run is steady, and its percentiles are those of the later part of this one.",

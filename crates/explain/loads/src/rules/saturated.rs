@@ -37,7 +37,7 @@ pub(super) static RULE: Rule = Rule {
           long the run was, not how quick the service is; only the rate that was answered is a property of the service.",
     tries: &[
         "Take the answered rate as the capacity, and measure latency at 70 % of it",
-        "Record the service at this load (`casebook record`): CPU, locks, the thread pool or a connection pool is the limit",
+        "Record the service at this load (`casebook load … -o OUT --record PID`): CPU, locks, the thread pool or a connection pool is the limit",
         "Find the capacity with a schedule whose rate rises in steps: it ends where answered stays behind asked",
     ],
     verify: "At a rate below the capacity, the answered rate is the asked one and the latency is the same in all quarters of the run.",

@@ -33,7 +33,7 @@ pub(super) static RULE: Rule = Rule {
           stopped. Requests that become due meanwhile wait until it ends, so the latency of the whole run is that of the stall: a \
           stall of 1 s in every 5 s makes p90 500 ms and p99 950 ms, although most requests are quick.",
     tries: &[
-        "Record the service during the same load: `casebook record -p PID -d 30s`, then `casebook explain`; GC pauses, locks and the \
+        "Record the service during the same load: `casebook load … -o OUT --record PID`, then `casebook open OUT`; GC pauses, locks and the \
          thread pool are reported there with their times",
         "Compare the period with what runs at that interval: timers, flushes, health checks, the period of a CPU limit",
         "Look at the service's throttling: `cpu.stat` of its control group",

@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
           time-out counts with the time waited: the service would have taken at least that.",
     tries: &[
         "Search the configuration of the service and its clients for this time",
-        "Look at what the service calls at that moment: record it with `casebook record --profile requests`",
+        "Look at what the service calls at that moment: `casebook load … -o OUT --record PID --record-profile requests`",
         "Lower the time-out to what users wait for; it does not make the service quicker but frees what a request holds",
     ],
     verify: "In a repeated run no request ends at this time, or as many as before end at the changed setting.",

@@ -1,0 +1,334 @@
+//! A load run with the recording of the service during it: a first page that shows both on one time axis, and below it the pages of
+//! each.
+//!
+//! ```text
+//! /         which seconds were slow, and what the service did then: latency and lanes below each other
+//! /load/…   the pages of the load run
+//! /trace/…  the pages of the recording
+//! ```
+
+use crate::kind::{Ctx, KindOfPages, Site};
+use crate::load::LoadPages;
+use crate::reply::Reply;
+use crate::site::AnySite;
+use crate::trace::TracePages;
+use crate::{assets, frame, shorten};
+use base::number::real;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use meanwhile::{Meanwhile, Moment, Overlap};
+use model::{Load, Trace};
+use report::unit::{duration, show};
+use report::{Explanation, Verdict};
+use runtime::MyCode;
+use std::sync::Arc;
+use timeline::{Lane, Span};
+use views::lanes::PIECES;
+use views::{Links, Params, Target, cards, seconds};
+
+/// Lanes of the recording that stand below the latency, if there are no better ones.
+const LANES: [&str; 5] = ["gc", "workers", "queue", "waiting", "cores"];
+/// The most lanes of the recording.
+const MOST_LANES: usize = 7;
+/// Lanes of the load run that stand below its latency.
+const RATE: &str = "rate";
+const FAILURES: &str = "failures";
+/// The folders of the pages.
+const LOAD: &str = "load";
+const TRACE: &str = "trace";
+/// The words of the link from them to the first page.
+const UP: &str = "Load run and recording together";
+
+/// A load run and the recording that was made during it.
+#[derive(Debug)]
+pub struct Together {
+    name: String,
+    load: Site<LoadPages>,
+    trace: Site<TracePages>,
+    /// All of both.
+    span: Span,
+    /// `None` if they are not of one time.
+    meanwhile: Option<Meanwhile>,
+}
+
+impl Together {
+    /// Explains both. `name` is what they are called together.
+    pub fn new(name: &str, load: &Arc<Load>, trace: &Arc<Trace>, mine: &MyCode) -> Self {
+        let span = meanwhile::whole(load, trace);
+        let mut pages = (
+            Site::new(LoadPages::new(Arc::clone(load))),
+            Site::new(TracePages::new(Arc::clone(trace), None, mine)),
+        );
+        let findings = &pages.1.kind.explanation().report.findings;
+        let meanwhile = meanwhile::meanwhile(load, trace, findings);
+        (pages.0.up, pages.1.up) = (Some(UP), Some(UP));
+        pages.0.set_about("The service was recorded during this run.");
+        pages.1.set_about("Recorded during a load run.");
+        Self { name: name.to_owned(), load: pages.0, trace: pages.1, span, meanwhile }
+    }
+
+    /// The explanation of the recording.
+    pub fn explanation(&self) -> &Explanation {
+        self.trace.kind.explanation()
+    }
+
+    /// Answers an address: a path, and its decoded parameters.
+    pub fn answer(&self, path: &str, query: &[(String, String)]) -> Reply {
+        if path == "/" {
+            return Reply::page(&self.served(), String::new);
+        }
+        if path.starts_with("/assets/") {
+            return assets::reply(path);
+        }
+        match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+            Some((LOAD, rest)) => self.load.answer(&format!("/{rest}"), query),
+            Some((TRACE, rest)) => self.trace.answer(&format!("/{rest}"), query),
+            _ => Reply { status: 404, ..Reply::page(&self.served(), String::new) },
+        }
+    }
+
+    /// The first page as one file that needs no server.
+    pub fn file(&self) -> String {
+        let body = self.body(true).into_string();
+        let nonce = assets::nonce(&body);
+        let style = html! {
+            meta http-equiv="Content-Security-Policy" content=(assets::policy(&nonce));
+            style nonce=(nonce) { (PreEscaped(assets::style())) }
+        };
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                (frame::head(&format!("{} · Casebook", self.name), &style))
+                body.page.file { (PreEscaped(body)) (PreEscaped(assets::inline(&nonce))) }
+            }
+        };
+        shorten::file_within(&page.into_string(), shorten::FILE_BYTES)
+    }
+
+    fn served(&self) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                (frame::head(&format!("{} · Casebook", self.name), &assets::links()))
+                body.page { (self.body(false)) }
+            }
+        }
+        .into_string()
+    }
+
+    fn body(&self, file: bool) -> Markup {
+        let params = Params::default();
+        let load = Ctx { site: &self.load, params: &params, path: "/", tab: self.load.tab("/"), file };
+        let trace = Ctx { site: &self.trace, params: &params, path: "/", tab: self.trace.tab("/"), file };
+        html! {
+            a.skip href="#main" { "Skip to the content" }
+            (self.heading())
+            @if !file {
+                nav.tabs aria-label="Views" {
+                    a href="./" aria-current="page" { "Together" }
+                    a href="load/" { "Load run" }
+                    a href="trace/" { "Recording" }
+                }
+            }
+            (verdicts([&load.kind().explanation().verdict, &trace.kind().explanation().verdict]))
+            main #main {
+                (self.what_happened())
+                (self.pictures())
+                (self.slowest(file))
+                (findings("What the load run shows", &Within { ctx: &load, folder: LOAD }))
+                (findings("What the recording shows", &Within { ctx: &trace, folder: TRACE }))
+            }
+            footer.hint {
+                "Times are counted from the recording's start. "
+                @if let Some(of) = &self.meanwhile { (of.clock) " " }
+                @if file { "This file has the first page only: export the two sub-folders for the rest." }
+            }
+        }
+    }
+
+    fn heading(&self) -> Markup {
+        let (load, trace) = (self.load.kind.explanation(), self.trace.kind.explanation());
+        html! {
+            header.top {
+                div.title {
+                    span.brand { "Casebook" }
+                    p.name { (self.name) }
+                    button type="button" data-theme-toggle="" hidden { "Light or dark" }
+                }
+                @for (what, of) in [("Load", load), ("Service", trace)] {
+                    p.facts { b { (what) } " " (of.heading.subject.join(" · ")) }
+                    @if !of.heading.are_losses_small {
+                        @for loss in of.heading.losses.iter().take(1) { p.facts { "Missing: " (loss) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn what_happened(&self) -> Markup {
+        html! {
+            section.answer aria-label="Slow seconds and the runtime" {
+                @match &self.meanwhile {
+                    Some(of) => @for sentence in &of.sentences { p { (sentence) } },
+                    None => p { "The load run and the recording are not of the same time, so they are not compared." },
+                }
+            }
+        }
+    }
+
+    /// Latency, and below it what the service did, on one axis.
+    fn pictures(&self) -> Markup {
+        let of_load = loads::lanes(self.load.kind.load(), self.span, PIECES).into_iter();
+        let is_shown = |lane: &Lane| lane.id == RATE || lane.id == FAILURES && lane.most() > Some(0.0);
+        let lanes: Vec<Lane> = self.lanes().into_iter().chain(of_load.filter(is_shown)).collect();
+        let begins = duration(real(self.load.kind.load().begins_ns()) / 1e6);
+        html! {
+            section.block.together aria-label="Latency, and what the service did" {
+                h2 { "Latency, and what the service did" }
+                p.said { "The load run begins at " (begins) ". Latency is " (self.load.kind.basis()) ", at the time at which a request ended." }
+                (views::loads::heat_over(self.load.kind.pictures(), self.span, self.load.kind.basis()))
+                (views::lanes::still(&lanes, self.span))
+            }
+        }
+    }
+
+    /// The lanes of the recording: first those that decide what its findings say.
+    fn lanes(&self) -> Vec<Lane> {
+        let Some(time) = TracePages::TIME else { return Vec::new() };
+        let all = (time.lanes)(&self.trace.kind, self.span);
+        let mut wanted = self.trace.kind.deciding_lanes();
+        wanted.extend(LANES);
+        let mut lanes: Vec<Lane> = Vec::new();
+        for id in wanted {
+            let lane = all.iter().find(|lane| lane.id == id);
+            lanes.extend(lane.filter(|lane| lanes.iter().all(|known| known.id != lane.id)).cloned());
+        }
+        lanes.truncate(MOST_LANES);
+        lanes
+    }
+
+    fn slowest(&self, file: bool) -> Markup {
+        let Some(of) = self.meanwhile.as_ref().filter(|of| !of.moments.is_empty()) else { return html! {} };
+        html! {
+            section.block aria-label="Slowest seconds" {
+                h2 { "Slowest seconds" }
+                p.said {
+                    @if let Some(slow) = of.slow_ms { (of.slow) " of " (of.seconds) " recorded seconds have a p99 of " (show(slow, "ms")) " or more. " }
+                    "Overlap is not yet a cause. The time of a second is that in which its requests were under way."
+                }
+                div.scroll.moments tabindex="0" role="region" aria-label="Slowest seconds, as a table" {
+                    table {
+                        thead { tr {
+                            th.num scope="col" { "time" }
+                            @for name in ["p50", "p99", "max", "requests"] { th.num scope="col" { (name) } }
+                            th.did scope="col" { "what the runtime did more than in the rest of the run" }
+                        } }
+                        tbody { @for moment in &of.moments { (self.moment(moment, file)) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn moment(&self, of: &Moment, file: bool) -> Markup {
+        let latency = &of.latency;
+        let at = duration(real(latency.from_ns) / 1e6);
+        html! {
+            tr {
+                td.num {
+                    @if file || !of.is_recorded { (at) } @else { a href=(self.range("/", of.span)) { (at) } }
+                }
+                @for ms in [latency.p50_ms, latency.p99_ms, latency.max_ms] {
+                    td.num { @if let Some(ms) = ms { (show(ms, "ms")) } @else { span.quiet { "none" } } }
+                }
+                td.num { (latency.requests) }
+                td.did {
+                    @if of.overlaps.is_empty() { span.hint { (of.words()) } }
+                    @for overlap in &of.overlaps { div { (self.overlap(overlap, of.span, file)) } }
+                }
+            }
+        }
+    }
+
+    fn overlap(&self, of: &Overlap, span: Span, file: bool) -> Markup {
+        html! { @if file { (of.words()) } @else { a href=(self.range(of.tab, span)) { (of.words()) } } }
+    }
+
+    /// The address of a tab of the recording, in a range of time.
+    fn range(&self, tab: &str, span: Span) -> String {
+        let path = self.trace.tab(tab).map_or("/", |tab| tab.path);
+        let range =
+            Params::default().with("from", &seconds(span.from_ns.max(0))).with("to", &seconds(span.to_ns));
+        within(TRACE, &range.href(path))
+    }
+}
+
+/// The verdicts of the load run and of the recording.
+fn verdicts(of: [&Option<Verdict>; 2]) -> Markup {
+    let [load, trace] = of;
+    html! {
+        section.verdicts aria-label="Verdicts" {
+            @if let Some(of) = load { h1 class=(format!("headline {}", of.tone())) { span.of { "Load run" } (of.text) } }
+            @if let Some(of) = trace { p class=(format!("headline {}", of.tone())) { span.of { "Service" } (of.text) } }
+        }
+    }
+}
+
+/// The findings of one of the two, with links to its pages.
+fn findings<K: KindOfPages>(title: &str, links: &Within<'_, K>) -> Markup {
+    let explanation = links.ctx.kind().explanation();
+    html! {
+        @if !explanation.report.findings.is_empty() {
+            section.block aria-label=(title) {
+                h2 { (title) }
+                (cards::cards(links, explanation, &|_finding| html! {}))
+            }
+        }
+    }
+}
+
+/// An address of the pages in a folder.
+fn within(folder: &str, href: &str) -> String {
+    format!("{folder}/{}", href.trim_start_matches("./"))
+}
+
+/// The links of one of the two, from the page above its own.
+struct Within<'a, K: KindOfPages> {
+    ctx: &'a Ctx<'a, K>,
+    folder: &'static str,
+}
+
+impl<K: KindOfPages> Links for Within<'_, K> {
+    fn params(&self) -> &Params {
+        self.ctx.params
+    }
+
+    fn path(&self) -> &str {
+        self.ctx.path
+    }
+
+    fn is_file(&self) -> bool {
+        self.ctx.file
+    }
+
+    fn to(&self, target: Target<'_>) -> Option<String> {
+        // A file has the first page only.
+        let href = Links::to(self.ctx, target).filter(|_| !self.ctx.file)?;
+        Some(within(self.folder, &href))
+    }
+
+    fn noun(&self) -> &'static str {
+        K::NOUN
+    }
+
+    fn is_part(&self) -> bool {
+        false
+    }
+
+    fn written(&self, name: &str) -> String {
+        self.ctx.kind().written(name)
+    }
+
+    fn written_list(&self, names: &[&str]) -> Vec<String> {
+        self.ctx.kind().written_list(names)
+    }
+}
