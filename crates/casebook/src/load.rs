@@ -96,6 +96,9 @@ pub(crate) struct Args {
     /// Keep the run as a folder, which every other command can read
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    /// Keep each request too, as a table `requests`: when it was due, sent, answered, and what became of it
+    #[arg(long, requires = "output")]
+    requests: bool,
     #[command(flatten)]
     outputs: Outputs,
     /// How to print
@@ -163,7 +166,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
-    let (objectives, output) = (args.objectives.clone(), args.output.clone());
+    let (objectives, output, requests) = (args.objectives.clone(), args.output.clone(), args.requests);
     let plan = plan(args)?;
     more_files(plan.connections);
     let interrupt = Interrupt::catch()?;
@@ -172,7 +175,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     interrupt.waits_for("the last answers");
     let stop = &interrupt.control.stop;
     let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
-    let kept = output.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
+    let kept = output.as_ref().map(|out| {
+        let kept = Kept::create(out, rules, &plan, tool, command(std::env::args_os()))?;
+        if requests { kept.with_requests() } else { Ok(kept) }
+    });
     let mut kept = kept.transpose()?;
     let before = match warmup {
         Some(duration) => {
@@ -338,6 +344,10 @@ impl Watcher for Shown<'_> {
             kept.add(second, latencies);
         }
         terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+    }
+
+    fn requests(&self) -> Option<load::Requests> {
+        self.kept.as_ref().and_then(|kept| kept.requests())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::linked::LinkedNumbers;
 use crate::outcome::{Failure, Outcome};
 use crate::pace::Pace;
 use crate::record::{Counts, Ended, Interval};
+use crate::requests::{Feed, Request, Requests, Sent};
 use crate::socket::Moved;
 use crate::tls::Client;
 use crate::wire::Wire;
@@ -63,6 +64,10 @@ pub(crate) struct Work<'a> {
     pub(crate) end_ns: u64,
     pub(crate) interrupt: &'a AtomicBool,
     pub(crate) gate: &'a Gate,
+    /// Who takes the requests one by one, if anybody does.
+    pub(crate) requests: Option<Requests>,
+    /// The number of its first connection among those of all workers.
+    pub(crate) first_connection: u32,
 }
 
 /// Where all workers wait until their connections are open, to begin at one moment.
@@ -106,6 +111,10 @@ struct Pending {
     sent_ns: u64,
     /// How many of its bytes are written.
     written: usize,
+    /// When the first byte of the response came.
+    first_byte_ns: Option<u64>,
+    /// Bytes of the response that came.
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -160,6 +169,7 @@ struct Worker<'a, F> {
     buffer: Vec<u8>,
     interval: Interval,
     finished: F,
+    feed: Feed,
     /// When the run was interrupted.
     interrupted_ns: Option<u64>,
 }
@@ -192,6 +202,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             buffer: vec![0; READ_BYTES],
             interval: Interval::default(),
             finished,
+            feed: Feed::new(work.requests.clone(), work.first_connection),
             interrupted_ns: None,
             work,
         })
@@ -287,6 +298,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         while self.interval.second < second {
             let next = Interval { second: self.interval.second + 1, ..Interval::default() };
             (self.finished)(std::mem::replace(&mut self.interval, next));
+            self.feed.hand_on();
         }
     }
 
@@ -349,7 +361,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Sends a request on an idle connection, or on a new one.
     fn send(&mut self, due_ns: u64, now_ns: u64) {
-        let pending = Pending { due_ns, sent_ns: now_ns, written: 0 };
+        let pending = Pending { due_ns, sent_ns: now_ns, written: 0, first_byte_ns: None, bytes: 0 };
         self.under_way += 1;
         self.interval.sent(now_ns, now_ns.saturating_sub(due_ns.max(self.free_since_ns)));
         let number = match self.idle.first() {
@@ -498,6 +510,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             Ok(Moved::End) => connection.reader.close().map(|progress| (0, 0, progress)),
             Ok(Moved::Bytes(len)) => {
                 self.interval.counts.bytes += base::number::wide(len);
+                pending.bytes += base::number::wide(len);
+                pending.first_byte_ns.get_or_insert(now_ns);
                 let bytes = self.buffer.get(..len).unwrap_or_default();
                 connection.reader.take(bytes).map(|(used, progress)| (len, used, progress))
             }
@@ -537,10 +551,19 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     /// Records what became of a connection's request.
     fn end(&mut self, number: u32, outcome: Outcome, now_ns: u64) {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
-        let Some(Pending { due_ns, sent_ns, .. }) = connection.pending.take() else { return };
+        let Some(Pending { due_ns, sent_ns, first_byte_ns, bytes, .. }) = connection.pending.take() else {
+            return;
+        };
         self.busy.remove(number);
         self.under_way -= 1;
         self.interval.ended(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome });
+        let is_open = self.pace.is_open();
+        self.feed.add(|first| Request {
+            planned_ns: is_open.then_some(due_ns),
+            sent: Some(Sent { sent_ns, first_byte_ns, connection: first + number, bytes }),
+            end_ns: now_ns,
+            outcome: Some(outcome),
+        });
         let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
         self.pace.ended(now_ns, pause_ns);
     }
@@ -585,10 +608,17 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         }
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
             self.interval.unsent(due_ns, now_ns);
+            self.feed.add(|_| Request {
+                planned_ns: Some(due_ns),
+                sent: None,
+                end_ns: now_ns,
+                outcome: None,
+            });
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {
             (self.finished)(std::mem::take(&mut self.interval));
         }
+        self.feed.hand_on();
     }
 }

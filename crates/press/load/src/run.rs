@@ -5,6 +5,7 @@ use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
 use crate::record::{Counts, Interval, Latencies};
+use crate::requests::Requests;
 use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
@@ -77,6 +78,11 @@ pub trait Watcher {
 
     /// An interval is over: what all workers counted in it.
     fn interval(&mut self, second: &Second, latencies: &Latencies);
+
+    /// Who takes the requests one by one. If nobody does, nothing is kept of them.
+    fn requests(&self) -> Option<Requests> {
+        None
+    }
 }
 
 /// Nobody wants to know.
@@ -104,6 +110,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     let end_ns = nanoseconds(plan.duration);
     let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
     let mut adding = Adding::new(plan, threads);
+    let requests = watcher.requests();
     let used = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
@@ -118,6 +125,8 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     end_ns,
                     interrupt,
                     gate: &gate,
+                    requests: requests.clone(),
+                    first_connection: (0..worker).map(|before| part(connections, before, threads)).sum(),
                 };
                 let pace = pace(plan, &work, (worker, threads));
                 let sender = sender.clone();
