@@ -5,11 +5,15 @@ use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
 use anyhow::{Context, bail};
-use load::{Drive, Kept, Latencies, Objective, Plan, Schedule, Second, Target, Trust, Verdict, Watcher};
+use load::{
+    Abort, Drive, Kept, Latencies, Objective, Plan, Prospects, Run, Schedule, Second, Target, Trust, Verdict,
+    Watcher,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 const AFTER_HELP: &str = "\
@@ -24,7 +28,7 @@ Examples:
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
 
-Exit codes: 0 for success, 1 if an objective (--slo) is missed, 2 for failure.";
+Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is aborted (--abort), 2 for failure.";
 
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
@@ -93,6 +97,9 @@ pub(crate) struct Args {
     /// An objective to meet: p99<50ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
     #[arg(long = "slo", value_name = "OBJECTIVE")]
     objectives: Vec<Objective>,
+    /// End the run as soon as an objective cannot be met any more, or --rate cannot be reached. The exit code is then 1
+    #[arg(long)]
+    abort: bool,
     /// Keep the run as a folder, which every other command can read
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -165,7 +172,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
+    let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
     let (objectives, output, requests) = (args.objectives.clone(), args.output.clone(), args.requests);
     let plan = plan(args)?;
     more_files(plan.connections);
@@ -183,19 +190,29 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let before = match warmup {
         Some(duration) => {
             let plan = Plan { duration, ..plan.clone() };
-            let mut shown = Shown { what: "warm-up", plan: &plan, kept: None };
+            let mut shown = Shown { what: "warm-up", plan: &plan, kept: None, prospects: None };
             let run = load::run(&plan, stop, &mut shown)?;
             Some((plan, run))
         }
         None => None,
     };
-    let run = load::run(&plan, stop, &mut Shown { what: "load", plan: &plan, kept: kept.as_mut() })?;
+    let prospects = Watched {
+        prospects: Prospects::new(&plan, &objectives),
+        end: plan.duration,
+        stop,
+        aborts,
+        abort: None,
+    };
+    let mut shown = Shown { what: "load", plan: &plan, kept: kept.as_mut(), prospects: Some(prospects) };
+    let run = load::run(&plan, stop, &mut shown)?;
+    let abort = shown.prospects.and_then(|of| of.abort);
+    let run = Run { abort, ..run };
     terminal::clear_progress();
     let verdicts: Vec<(&Objective, Verdict)> =
         objectives.iter().map(|of| (of, of.verdict(&plan, &run))).collect();
     let document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
     if let Some(kept) = kept {
-        kept.finish(&document, run.is_interrupted)?;
+        kept.finish(&document, run.ended())?;
     }
     match format {
         Format::Json => print_json(&document)?,
@@ -212,7 +229,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             terminal::print(&text::load::page(&shown, terminal::width()))?;
         }
     }
-    let is_missed = verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
+    let is_missed =
+        run.abort.is_some() || verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -330,6 +348,36 @@ struct Shown<'a> {
     what: &'static str,
     plan: &'a Plan,
     kept: Option<&'a mut Kept>,
+    prospects: Option<Watched<'a>>,
+}
+
+/// Says when a run makes no sense any more.
+struct Watched<'a> {
+    prospects: Prospects<'a>,
+    /// When the last request is due. What is lost after it stands in the result.
+    end: Duration,
+    /// Ends the run.
+    stop: &'a AtomicBool,
+    /// Whether it is ended then.
+    aborts: bool,
+    /// Why it was ended.
+    abort: Option<Abort>,
+}
+
+impl Watched<'_> {
+    fn take(&mut self, second: &Second, latencies: &Latencies) {
+        let at = Duration::from_nanos(second.ts_ns.saturating_add(second.dur_ns));
+        // A run that is ending already, by a signal or by us, has no prospects.
+        if at >= self.end || self.stop.load(Ordering::Acquire) {
+            return;
+        }
+        for lost in self.prospects.take(second, latencies) {
+            terminal::say(&format!("after {} s: {}", at.as_secs(), lost.reason.words()));
+            if self.aborts && !self.stop.swap(true, Ordering::AcqRel) {
+                self.abort = Some(lost);
+            }
+        }
+    }
 }
 
 impl Watcher for Shown<'_> {
@@ -342,6 +390,9 @@ impl Watcher for Shown<'_> {
     fn interval(&mut self, second: &Second, latencies: &Latencies) {
         if let Some(kept) = &mut self.kept {
             kept.add(second, latencies);
+        }
+        if let Some(prospects) = &mut self.prospects {
+            prospects.take(second, latencies);
         }
         terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
     }

@@ -53,6 +53,7 @@ table! { LoadFailures, LoadFailureRow, "failures",
 table! { LoadChanges, LoadChangeRow, "changes",
     "A time at which the latency changed for good, as the generator's test for steadiness says.";
     ts_ns time "ns" "When it changed"
+    metric text "" "What changed: p50 or p95 of each second; null if the file does not say it"
     before_ms real "ms" "The latency before, from the change before this one on"
     after_ms real "ms" "The latency after"
 }

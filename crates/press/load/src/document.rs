@@ -5,6 +5,7 @@ use crate::plan::{Drive, Plan};
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
+use crate::steady::{Shift, Steadiness};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -58,13 +59,18 @@ pub fn document(
     add("threads", json!(plan.threads));
     add("timeout_ms", json!(plan.timeout.as_secs_f64() * 1e3));
     add("bytes_received", json!(run.counts.bytes));
-    add("ended", json!(if run.is_interrupted { "interrupted" } else { "complete" }));
+    add("ended", json!(run.ended()));
+    let abort = run.abort.as_ref().map(|of| {
+        json!({"reason": of.reason.name(), "objective": of.reason.objective(), "why": of.reason.words(), "at_s": of.at_s})
+    });
+    add("abort", json!(abort));
     let of_warmup = warmup.map(|(plan, run)| {
         let mut of = counts(run);
         of.insert("seconds".to_owned(), json!(plan.duration.as_secs_f64()));
         of
     });
     add("warmup", json!(of_warmup));
+    add("steady", steady(&Steadiness::of(run)));
     add("slo", slo.iter().map(objective).collect());
     add("by_second", by_second(&run.seconds));
     Value::Object(document)
@@ -97,6 +103,11 @@ fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
         Verdict::TooFew => ("too few requests", None),
     };
     json!({"objective": of.text(), "verdict": name, "value": value, "unit": of.unit()})
+}
+
+fn steady(of: &Steadiness) -> Value {
+    let change = |of: &Shift| json!({"ts_ns": of.ts_ns, "metric": of.metric, "before_ms": of.before_ms, "after_ms": of.after_ms});
+    json!({"verdict": of.name(), "changes": of.changes().iter().map(change).collect::<Vec<_>>()})
 }
 
 fn percentiles(of: Percentiles) -> Value {

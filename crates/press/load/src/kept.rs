@@ -124,8 +124,8 @@ impl Kept {
         };
     }
 
-    /// Writes what the run has shown, as [`crate::document`] gives it, and completes the exhibit.
-    pub fn finish(mut self, document: &Value, is_interrupted: bool) -> Result<(), KeptError> {
+    /// Writes what the run has shown, as [`crate::document`] gives it, and completes the exhibit. `ended` is [`crate::Run::ended`].
+    pub fn finish(mut self, document: &Value, ended: &str) -> Result<(), KeptError> {
         let failed = |cause| KeptError::Write { file: LATENCY, cause };
         let (log, latency) = match self.log {
             Log::Begun(log) => log.finish().map_err(failed)?,
@@ -151,7 +151,7 @@ impl Kept {
             self.manifest.files.push(entry(requests::PARQUET, log.finish(&self.folder)?));
         }
         self.manifest.end = Some(rfc3339(base::time::calendar()));
-        self.manifest.state = Some(if is_interrupted { "interrupted" } else { "complete" }.to_owned());
+        self.manifest.state = Some(ended.to_owned());
         Ok(self.manifest.replace_in(&self.folder, &self.file)?)
     }
 }

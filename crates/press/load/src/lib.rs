@@ -10,6 +10,7 @@
 //! delays all requests of that second, although a generator with few connections sends few of them meanwhile (coordinated omission).
 //! `planned = responses + errors + timeouts + unsent`, always.
 
+mod abort;
 mod clock;
 mod document;
 mod engine;
@@ -27,10 +28,12 @@ mod run;
 mod schedule;
 mod slo;
 mod socket;
+mod steady;
 mod target;
 mod tls;
 mod wire;
 
+pub use abort::{Abort, Prospects, Reason};
 pub use document::document;
 pub use figures::{Figures, Generator, Percentiles, quantile_ms};
 pub use intervals::IntervalLog;
@@ -42,5 +45,6 @@ pub use requests::{Request, Requests, Sent};
 pub use run::{Run, RunError, Second, Watcher, run};
 pub use schedule::{Schedule, Times};
 pub use slo::{Objective, ObjectiveError, Verdict};
+pub use steady::{Shift, Steadiness, Typical};
 pub use target::{Target, TargetError};
 pub use tls::{TlsError, Trust};

@@ -51,6 +51,12 @@ impl Counts {
         self.errors.iter().sum()
     }
 
+    /// Requests without an answer of use: those without a response, and responses with a status of 500 or above.
+    pub fn without_use(&self) -> u64 {
+        let failed = self.statuses.iter().filter(|(status, _)| *status >= 500);
+        failed.map(|(_, count)| count).sum::<u64>() + self.failed() + self.timeouts + self.unsent
+    }
+
     /// Adds the counts of another worker or interval.
     pub fn add(&mut self, other: &Self) {
         for (sum, of) in self.errors.iter_mut().zip(&other.errors) {

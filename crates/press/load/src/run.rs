@@ -1,11 +1,13 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
+use crate::abort::Abort;
 use crate::engine::{self, Gate, SECOND_NS, Used, Work};
 use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
 use crate::record::{Counts, Interval, Latencies};
 use crate::requests::Requests;
+use crate::steady::Typical;
 use crate::tls::{Client, TlsError};
 use base::number::{real_u64, wide};
 use std::collections::BTreeMap;
@@ -30,6 +32,8 @@ pub struct Second {
     pub asked: u64,
     /// The counts.
     pub counts: Counts,
+    /// Its latencies.
+    pub typical: Typical,
 }
 
 /// What a run has shown.
@@ -55,6 +59,8 @@ pub struct Run {
     pub connections: u64,
     /// Whether it was interrupted before its end.
     pub is_interrupted: bool,
+    /// Why it was ended early, if that was because it made no sense any more: the caller, who ended it, says so.
+    pub abort: Option<Abort>,
 }
 
 /// Why a run could not begin.
@@ -172,7 +178,7 @@ struct Gathered {
 
 /// Adds up what workers counted.
 #[derive(Debug)]
-struct Adding {
+struct Adding<'a> {
     workers: usize,
     has_begun: bool,
     /// The seconds that not all workers have finished.
@@ -182,12 +188,13 @@ struct Adding {
     seconds: Vec<Second>,
     /// How many seconds a row has.
     per_row: u64,
+    plan: &'a Plan,
     /// The times at which requests are due, as far as they have not been counted by second.
     due: Option<std::iter::Peekable<crate::schedule::Times>>,
 }
 
-impl Adding {
-    fn new(plan: &Plan, workers: usize) -> Self {
+impl<'a> Adding<'a> {
+    fn new(plan: &'a Plan, workers: usize) -> Self {
         let due = match &plan.drive {
             Drive::Schedule(schedule) => Some(schedule.times(nanoseconds(plan.duration)).peekable()),
             Drive::Users { .. } | Drive::Max => None,
@@ -201,6 +208,7 @@ impl Adding {
             latencies: Latencies::default(),
             seconds: Vec::new(),
             per_row: seconds.div_ceil(wide(MAX_ROWS)).max(1),
+            plan,
             due,
         }
     }
@@ -235,10 +243,17 @@ impl Adding {
             Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()),
             None => of.counts.sent,
         };
-        let row = Second { ts_ns: second * SECOND_NS, dur_ns: SECOND_NS, asked, counts: of.counts.clone() };
+        let row = Second {
+            ts_ns: second * SECOND_NS,
+            dur_ns: SECOND_NS,
+            asked,
+            counts: of.counts.clone(),
+            typical: Typical::of(self.plan, &of.latencies),
+        };
         watcher.interval(&row, &of.latencies);
         match self.seconds.last_mut().filter(|_| !second.is_multiple_of(self.per_row)) {
             Some(last) => {
+                last.typical.add(row.typical, last.dur_ns / SECOND_NS);
                 last.dur_ns += row.dur_ns;
                 last.asked += row.asked;
                 last.counts.add(&row.counts);
@@ -266,11 +281,21 @@ impl Adding {
             cpu_share: used.iter().map(share).fold(0.0, f64::max),
             connections: used.iter().map(|of| of.connections).sum(),
             is_interrupted,
+            abort: None,
         }
     }
 }
 
 impl Run {
+    /// How it ended: `complete`, `interrupted` or `aborted`.
+    pub fn ended(&self) -> &'static str {
+        match (&self.abort, self.is_interrupted) {
+            (Some(_), _) => "aborted",
+            (None, true) => "interrupted",
+            (None, false) => "complete",
+        }
+    }
+
     /// Requests that failed, by kind: those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
         Failure::ALL.into_iter().zip(self.counts.errors).filter(|(_, count)| *count > 0)

@@ -4,6 +4,7 @@
 //! the service answers: that is what makes the tail of an open loop true.
 
 use base::number::{count, real_u64, wide};
+use base::random::SplitMix;
 
 const SECOND_NS: f64 = 1e9;
 
@@ -144,25 +145,6 @@ fn saturated(ns: f64) -> u64 {
 /// A number of requests: 200/s for 0.1 s are 20, however 0.1 is rounded.
 fn whole(count: f64) -> u64 {
     saturated(count.round())
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-#[derive(Debug, Clone, Copy)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number above 0 and at most 1.
-    fn unit(&mut self) -> f64 {
-        (real_u64(self.next() >> 11) + 1.0) / real_u64(1 << 53)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use crate::width::Width;
 use anstyle::Style;
 use base::number::{grouped, real_u64};
 use load::{
-    Drive, Figures, Latencies, Objective, Percentiles, Plan, Run, Schedule, Second, Verdict, quantile_ms,
+    Drive, Figures, Latencies, Objective, Percentiles, Plan, Run, Schedule, Second, Shift, Steadiness,
+    Verdict, quantile_ms,
 };
 use report::unit::{duration, show};
 
@@ -15,6 +16,8 @@ const VALUE: usize = 9;
 const NAME: usize = 20;
 /// The basis of latencies matters if the two differ by this factor.
 const DIFFERENT: f64 = 1.5;
+/// Changes of the latency that are named.
+const MAX_CHANGES: usize = 3;
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +41,10 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     let mut page = Page::new(width);
     page.title(&format!("{} {}", plan.method, plan.target.url()));
     page.line("", &what(plan));
-    if run.is_interrupted {
+    if let Some(abort) = &run.abort {
+        let text = format!("after {}: {}", duration(abort.at_s * 1e3), abort.reason.words());
+        page.warning("aborted", &text);
+    } else if run.is_interrupted {
         page.warning("interrupted", &format!("after {}", duration(run.due_seconds * 1e3)));
     }
     page.gap();
@@ -48,6 +54,7 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     page.gap();
     rates(&mut page, &figures, run);
     generator(&mut page, &figures, plan, run);
+    steadiness(&mut page, &Steadiness::of(run));
     if let Some(warmup) = warmup {
         let text = format!(
             "{} planned, {} answered; not part of any figure",
@@ -221,6 +228,30 @@ fn rates(page: &mut Page, figures: &Figures, run: &Run) {
             &format!("The last answer came {} after the last request was due.", duration(after * 1e3)),
         );
     }
+}
+
+fn steadiness(page: &mut Page, of: &Steadiness) {
+    let text = match of {
+        Steadiness::TooShort => {
+            format!("not tested: the test needs {} s with answers", Steadiness::MIN_SECONDS)
+        }
+        Steadiness::Steady => "the latency did not change for good during the run".to_owned(),
+        Steadiness::Changed(changes) => {
+            let change = |of: &Shift| {
+                let [at, before, after] = [real_u64(of.ts_ns) / 1e6, of.before_ms, of.after_ms].map(duration);
+                format!("{} changes at {at} from {before} to {after}", of.metric)
+            };
+            let shown: Vec<String> = changes.iter().take(MAX_CHANGES).map(change).collect();
+            let more = changes.len().saturating_sub(MAX_CHANGES);
+            let more = if more > 0 { format!(", and {more} more times") } else { String::new() };
+            let text = format!(
+                "not steady: {}{more}. One percentile for the whole run describes no part of it.",
+                shown.join(", ")
+            );
+            return page.warning("steady", &text);
+        }
+    };
+    page.line("steady", &text);
 }
 
 fn generator(page: &mut Page, figures: &Figures, plan: &Plan, run: &Run) {

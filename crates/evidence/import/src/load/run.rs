@@ -6,7 +6,7 @@
 use super::MAX_KINDS;
 use super::walk::{At, Leaf, walk};
 use base::number::{saturated, wide};
-use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT};
+use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT, Sym};
 use serde_json::error::Category;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -282,12 +282,15 @@ impl Reading<'_> {
             "by_second.columns.[]" => self.column(at, leaf),
             "steady.changes.[]" => {
                 self.end_change();
-                self.change =
-                    Some((LoadChangeRow { ts_ns: 0, before_ms: f64::NAN, after_ms: f64::NAN }, false));
+                self.change = Some((
+                    LoadChangeRow { ts_ns: 0, metric: Sym::NONE, before_ms: f64::NAN, after_ms: f64::NAN },
+                    false,
+                ));
             }
             "steady.changes.[].ts_ns" | "steady.changes.[].before_ms" | "steady.changes.[].after_ms" => {
                 self.change_member(at, leaf);
             }
+            "steady.changes.[].metric" => self.change_metric(at, leaf),
             path => self.member(path, at, leaf),
         }
     }
@@ -480,6 +483,18 @@ impl Reading<'_> {
                     *has_time = true;
                 }
             }
+        }
+    }
+
+    fn change_metric(&mut self, at: At<'_>, leaf: Leaf<'_>) {
+        match leaf {
+            Leaf::Text(name) => {
+                if let Some((row, _)) = &mut self.change {
+                    row.metric = self.load.strings.intern(&cut(name));
+                }
+            }
+            Leaf::Null => {}
+            _ => self.note(NOT_A_TEXT, at),
         }
     }
 
