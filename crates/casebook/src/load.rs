@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+mod merge;
+
 const AFTER_HELP: &str = "\
 Examples:
   casebook load http://127.0.0.1:5080/pay --rate 200 -d 30s        # 200 requests per second
@@ -24,6 +26,8 @@ Examples:
   casebook load http://127.0.0.1:5080/ -d 10s                      # as fast as possible
   casebook load http://127.0.0.1:5080/ --rate 200 --slo 'p99<50ms' # exit code 1 if it takes longer
   casebook load http://127.0.0.1:5080/ --rate 200 -o before        # keep it: casebook open before
+  casebook load http://shop:5080/ --rate 9000 --worker 1/3 -o a    # a third, on each of three machines
+  casebook load --merge a b c -o all                               # what the three measured together
 
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
@@ -35,7 +39,8 @@ Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is abo
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Where requests go to: http://HOST[:PORT]/PATH
-    url: String,
+    #[arg(required_unless_present = "merge")]
+    url: Option<String>,
     /// Requests per second: 200, steps `100,200,400` of equal length, or `100..1000` for a rate that changes evenly. Without
     /// it, --users or as fast as possible
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "users")]
@@ -103,6 +108,15 @@ pub(crate) struct Args {
     /// Keep the run as a folder, which every other command can read
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    /// Send only one part of N of the requests of --rate or --arrivals: 1/3, 2/3 and 3/3 on three machines are the whole
+    #[arg(long, value_name = "I/N", value_parser = worker)]
+    worker: Option<(u32, u32)>,
+    /// Begin at a time, such as 2026-12-01T09:00:00Z, so that several generators begin together
+    #[arg(long, value_name = "TIME", value_parser = start_at)]
+    start_at: Option<SystemTime>,
+    /// Add kept runs instead of running: their counts and histograms, so that percentiles are those of all requests
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["url", "worker", "start_at", "requests", "abort"])]
+    merge: Vec<PathBuf>,
     /// Keep each request too, as a table `requests`: when it was due, sent, answered, and what became of it
     #[arg(long, requires = "output")]
     requests: bool,
@@ -117,6 +131,10 @@ pub(crate) struct Args {
 const OTHER_FILES: u64 = 64;
 /// How long requests are sent unless the user says otherwise.
 const DURATION: Duration = Duration::from_secs(10);
+/// How long before --start-at connections are opened.
+const BEFORE_START: Duration = Duration::from_secs(3);
+/// How often to look whether the command is asked to end while it waits.
+const LOOK: Duration = Duration::from_millis(100);
 /// The last time at which a request may be due.
 const LAST_ARRIVAL: Duration = Duration::from_hours(1_000);
 /// What stands for a header or a body in a kept run.
@@ -171,8 +189,36 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The part of a schedule: `2/3`.
+fn worker(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    parts.filter(|(number, of)| (1..=*of).contains(number) && *of <= load::MAX_WORKERS).ok_or_else(|| {
+        format!("`{text}` is not a part: expected 1/3, 2/3 or 3/3, of up to {} parts", load::MAX_WORKERS)
+    })
+}
+
+/// A time in RFC 3339.
+fn start_at(text: &str) -> Result<SystemTime, String> {
+    load::utc(text).ok_or_else(|| format!("`{text}` is not a time such as 2026-12-01T09:00:00Z"))
+}
+
+/// Waits until a time, as long as the command is not asked to end.
+fn wait(until: SystemTime, stop: &AtomicBool) {
+    let left = || until.duration_since(base::time::calendar()).ok().filter(|left| !left.is_zero());
+    while let Some(left) = left().filter(|_| !stop.load(Ordering::Acquire)) {
+        if terminal::is_stderr() {
+            terminal::show_progress(&format!("begins in {} s", left.as_secs()));
+        }
+        std::thread::sleep(left.min(LOOK));
+    }
+}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if !args.merge.is_empty() {
+        return merge::run(&args);
+    }
     let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
+    let start_at = args.start_at;
     let (objectives, output, requests) = (args.objectives.clone(), args.output.clone(), args.requests);
     let plan = plan(args)?;
     more_files(plan.connections);
@@ -190,7 +236,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let before = match warmup {
         Some(duration) => {
             let plan = Plan { duration, ..plan.clone() };
-            let mut shown = Shown { what: "warm-up", plan: &plan, kept: None, prospects: None };
+            let mut shown = Shown {
+                what: "warm-up",
+                plan: &plan,
+                kept: None,
+                prospects: None,
+                start_at: None,
+            };
             let run = load::run(&plan, stop, &mut shown)?;
             Some((plan, run))
         }
@@ -203,7 +255,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         aborts,
         abort: None,
     };
-    let mut shown = Shown { what: "load", plan: &plan, kept: kept.as_mut(), prospects: Some(prospects) };
+    if let Some(at) = start_at {
+        // What is left then is for opening connections, which must not be idle for long.
+        wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
+    }
+    let mut shown = Shown {
+        what: "load",
+        plan: &plan,
+        kept: kept.as_mut(),
+        prospects: Some(prospects),
+        start_at,
+    };
     let run = load::run(&plan, stop, &mut shown)?;
     let abort = shown.prospects.and_then(|of| of.abort);
     let run = Run { abort, ..run };
@@ -294,7 +356,7 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
 }
 
 fn plan(args: Args) -> anyhow::Result<Plan> {
-    let target = Target::parse(&args.url)?;
+    let target = Target::parse(&args.url.unwrap_or_default())?;
     target.check(&args.yes_this_host)?;
     let body = match (args.data, args.data_file) {
         (Some(text), _) => text.into_bytes(),
@@ -324,6 +386,13 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
         (None, Some(users)) => Drive::Users { users, think: args.think.unwrap_or_default() },
         (None, None) => Drive::Max,
     };
+    let drive = match (args.worker, drive) {
+        (Some((number, parts)), Drive::Schedule(of)) => {
+            Drive::Schedule(Schedule::Part { of: Box::new(of), number, parts })
+        }
+        (Some(_), _) => bail!("--worker takes a part of a schedule: it needs --rate or --arrivals"),
+        (None, drive) => drive,
+    };
     Ok(Plan {
         target,
         method,
@@ -349,6 +418,7 @@ struct Shown<'a> {
     plan: &'a Plan,
     kept: Option<&'a mut Kept>,
     prospects: Option<Watched<'a>>,
+    start_at: Option<SystemTime>,
 }
 
 /// Says when a run makes no sense any more.
@@ -395,6 +465,10 @@ impl Watcher for Shown<'_> {
             prospects.take(second, latencies);
         }
         terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+    }
+
+    fn start_at(&self) -> Option<SystemTime> {
+        self.start_at
     }
 
     fn requests(&self) -> Option<load::Requests> {

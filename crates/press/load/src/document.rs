@@ -52,7 +52,8 @@ pub fn document(
     add("url", json!(plan.target.url()));
     add("method", json!(plan.method));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
-    add("schedule", schedule(plan));
+    add("schedule", drive(&plan.drive));
+    add("worker", worker(&plan.drive));
     add("connections", json!(plan.connections));
     add("connections_at_start", json!(run.connections));
     add("connections_opened", json!(run.counts.connections));
@@ -114,21 +115,32 @@ fn percentiles(of: Percentiles) -> Value {
     of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }
 
-fn schedule(plan: &Plan) -> Value {
-    match &plan.drive {
-        Drive::Schedule(Schedule::Constant { rate }) => json!({"kind": "constant", "rate": rate}),
-        Drive::Schedule(Schedule::Steps { rates }) => json!({"kind": "steps", "rates": rates}),
-        Drive::Schedule(Schedule::Ramp { from, to }) => json!({"kind": "ramp", "from": from, "to": to}),
-        Drive::Schedule(Schedule::Poisson { rate, seed }) => {
-            json!({"kind": "poisson", "rate": rate, "seed": seed})
-        }
-        Drive::Schedule(Schedule::Replay { times_ns }) => {
-            json!({"kind": "replay", "arrivals": times_ns.len()})
-        }
+fn drive(of: &Drive) -> Value {
+    match of {
+        Drive::Schedule(of) => schedule(of),
         Drive::Users { users, think } => {
             json!({"kind": "closed", "users": users, "think_ms": think.as_secs_f64() * 1e3})
         }
         Drive::Max => json!({"kind": "max"}),
+    }
+}
+
+/// A schedule. Of a part it is the whole one: which part stands beside it.
+fn schedule(of: &Schedule) -> Value {
+    match of {
+        Schedule::Constant { rate } => json!({"kind": "constant", "rate": rate}),
+        Schedule::Steps { rates } => json!({"kind": "steps", "rates": rates}),
+        Schedule::Ramp { from, to } => json!({"kind": "ramp", "from": from, "to": to}),
+        Schedule::Poisson { rate, seed } => json!({"kind": "poisson", "rate": rate, "seed": seed}),
+        Schedule::Replay { times_ns } => json!({"kind": "replay", "arrivals": times_ns.len()}),
+        Schedule::Part { of, .. } => schedule(of),
+    }
+}
+
+fn worker(of: &Drive) -> Value {
+    match of {
+        Drive::Schedule(Schedule::Part { number, parts, .. }) => json!({"number": number, "of": parts}),
+        Drive::Schedule(_) | Drive::Users { .. } | Drive::Max => Value::Null,
     }
 }
 

@@ -4,9 +4,9 @@ use crate::outcome::{Failure, Outcome};
 use hdrhistogram::Histogram;
 
 /// The longest latency that is recorded as it is: an hour. A longer one counts as that.
-const LONGEST_NS: u64 = 3_600_000_000_000;
+pub(crate) const LONGEST_NS: u64 = 3_600_000_000_000;
 /// Significant digits of a histogram.
-const DIGITS: u8 = 3;
+pub(crate) const DIGITS: u8 = 3;
 
 /// A histogram of times in nanoseconds. Its size does not depend on what it counts.
 pub(crate) fn histogram() -> Histogram<u64> {

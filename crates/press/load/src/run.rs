@@ -2,6 +2,7 @@
 
 use crate::abort::Abort;
 use crate::engine::{self, Gate, SECOND_NS, Used, Work};
+use crate::figures::Generator;
 use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::plan::{Drive, Plan, nanoseconds};
@@ -61,6 +62,8 @@ pub struct Run {
     pub is_interrupted: bool,
     /// Why it was ended early, if that was because it made no sense any more: the caller, who ended it, says so.
     pub abort: Option<Abort>,
+    /// How well the generators did, if the run is of several: the worst of each figure.
+    pub worst: Option<Generator>,
 }
 
 /// Why a run could not begin.
@@ -89,6 +92,11 @@ pub trait Watcher {
     fn requests(&self) -> Option<Requests> {
         None
     }
+
+    /// When the run is to begin. It begins at once if this is past.
+    fn start_at(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 /// Nobody wants to know.
@@ -112,7 +120,7 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     } else {
         None
     };
-    let gate = Gate::new(threads);
+    let gate = Gate::new(threads, watcher.start_at(), interrupt);
     let end_ns = nanoseconds(plan.duration);
     let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
     let mut adding = Adding::new(plan, threads);
@@ -213,7 +221,7 @@ impl<'a> Adding<'a> {
         }
     }
 
-    fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate) {
+    fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate<'_>) {
         for interval in receiver {
             if let Some(at) = gate.begun().filter(|_| !std::mem::replace(&mut self.has_begun, true)) {
                 watcher.begun(at);
@@ -282,6 +290,7 @@ impl<'a> Adding<'a> {
             connections: used.iter().map(|of| of.connections).sum(),
             is_interrupted,
             abort: None,
+            worst: None,
         }
     }
 }

@@ -101,7 +101,15 @@ pub fn progress(what: &str, plan: &Plan, second: &Second, latencies: &Latencies)
 fn what(plan: &Plan) -> String {
     let time = duration(plan.duration.as_secs_f64() * 1e3);
     let rate = |rate: f64| show(rate, "1/s");
-    let drive = match &plan.drive {
+    let (drive, part) = match &plan.drive {
+        Drive::Schedule(Schedule::Part { of, number, parts }) => {
+            (&Drive::Schedule((**of).clone()), format!(" · worker {number} of {parts}"))
+        }
+        whole => (whole, String::new()),
+    };
+    let drive = match drive {
+        // A part has been taken apart.
+        Drive::Schedule(Schedule::Part { .. }) => String::new(),
         Drive::Schedule(Schedule::Constant { rate: of }) => format!("{} for {time}", rate(*of)),
         Drive::Schedule(Schedule::Steps { rates }) => {
             let rates: Vec<String> = rates.iter().map(|of| rate(*of)).collect();
@@ -125,7 +133,7 @@ fn what(plan: &Plan) -> String {
     };
     let kept = if plan.keeps_alive { "" } else { ", a new one for each request" };
     format!(
-        "{drive} · up to {} connections{kept} · time-out {}",
+        "{drive}{part} · up to {} connections{kept} · time-out {}",
         plan.connections,
         duration(plan.timeout.as_secs_f64() * 1e3)
     )
