@@ -10,6 +10,7 @@ pub mod damage;
 pub mod ground;
 pub mod near;
 pub mod number;
+pub mod random;
 pub mod seeded;
 pub mod stats;
 pub mod steering;

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod import;
+mod merge;
 mod recorded;
 mod scenario;
 
@@ -15,12 +16,16 @@ use crate::target;
 use crate::{duration, profile, terminal};
 use anyhow::{Context, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
-use load::{Drive, Kept, Latencies, Loaded, Objective, Plan, Schedule, Second, Target, Verdict, Watcher};
+use load::{
+    Abort, Drive, Kept, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second, Target,
+    Verdict, Watcher,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 const AFTER_HELP: &str = "\
@@ -34,11 +39,13 @@ Examples:
   casebook load --scenario shop.toml --rate 50                     # several requests and flows: docs/load.md
   casebook load import session.har -o shop.toml                    # a scenario of what a browser or curl asked
   casebook load http://127.0.0.1:5080/ --rate 200 -o before --record Orders  # and record the service meanwhile
+  casebook load http://shop:5080/ --rate 9000 --worker 1/3 -o a    # a third, on each of three machines
+  casebook load --merge a b c -o all                               # what the three measured together
 
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
 
-Exit codes: 0 for success, 1 if an objective (--slo) is missed, 2 for failure.";
+Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is aborted (--abort), 2 for failure.";
 
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
@@ -47,10 +54,10 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     /// Where requests go to: http://HOST[:PORT]/PATH. With --scenario, http://HOST[:PORT]
-    #[arg(required_unless_present = "scenario")]
+    #[arg(required_unless_present_any = ["scenario", "merge"])]
     url: Option<String>,
     /// Send the requests of a scenario file, with its weights, values and checks
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "headers", "data", "data_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "headers", "data", "data_file", "worker", "merge"])]
     scenario: Option<PathBuf>,
     /// Requests per second: 200, steps `100,200,400` of equal length, or `100..1000` for a rate that changes evenly. Without
     /// it, --users or as fast as possible
@@ -100,6 +107,9 @@ pub(crate) struct Args {
     /// An objective to meet: p99<50ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
     #[arg(long = "slo", value_name = "OBJECTIVE")]
     objectives: Vec<Objective>,
+    /// End the run as soon as an objective cannot be met any more, or --rate cannot be reached. The exit code is then 1
+    #[arg(long)]
+    abort: bool,
     /// Keep the run as a folder, which every other command can read
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -110,6 +120,18 @@ pub(crate) struct Args {
     /// What to record, see `casebook record --help` [default: the profile named default]
     #[arg(long, value_name = "PROFILE", value_parser = profile::parse, requires = "record", add = candidates::profiles())]
     record_profile: Option<recorder::Profile>,
+    /// Send only one part of N of the requests of --rate or --arrivals: 1/3, 2/3 and 3/3 on three machines are the whole
+    #[arg(long, value_name = "I/N", value_parser = worker)]
+    worker: Option<(u32, u32)>,
+    /// Begin at a time, such as 2026-12-01T09:00:00Z, so that several generators begin together
+    #[arg(long, value_name = "TIME", value_parser = start_at)]
+    start_at: Option<SystemTime>,
+    /// Add kept runs instead of running: their counts and histograms, so that percentiles are those of all requests
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["url", "worker", "start_at", "requests", "abort", "record"])]
+    merge: Vec<PathBuf>,
+    /// Keep each request too, as a table `requests`: when it was due, sent, answered, and what became of it
+    #[arg(long, requires = "output")]
+    requests: bool,
     #[command(flatten)]
     outputs: Outputs,
     /// How to print
@@ -126,6 +148,10 @@ enum Command {
 const OTHER_FILES: u64 = 64;
 /// How long requests are sent unless the user says otherwise.
 const DURATION: Duration = Duration::from_secs(10);
+/// How long before --start-at connections are opened.
+const BEFORE_START: Duration = Duration::from_secs(3);
+/// How often to look whether the command is asked to end while it waits.
+const LOOK: Duration = Duration::from_millis(100);
 /// The last time at which a request may be due.
 const LAST_ARRIVAL: Duration = Duration::from_hours(1_000);
 /// What stands for a header or a body in a kept run.
@@ -178,13 +204,41 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The part of a schedule: `2/3`.
+fn worker(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    parts.filter(|(number, of)| (1..=*of).contains(number) && *of <= load::MAX_WORKERS).ok_or_else(|| {
+        format!("`{text}` is not a part: expected 1/3, 2/3 or 3/3, of up to {} parts", load::MAX_WORKERS)
+    })
+}
+
+/// A time in RFC 3339.
+fn start_at(text: &str) -> Result<SystemTime, String> {
+    load::utc(text).ok_or_else(|| format!("`{text}` is not a time such as 2026-12-01T09:00:00Z"))
+}
+
+/// Waits until a time, as long as the command is not asked to end.
+fn wait(until: SystemTime, stop: &AtomicBool) {
+    let left = || until.duration_since(base::time::calendar()).ok().filter(|left| !left.is_zero());
+    while let Some(left) = left().filter(|_| !stop.load(Ordering::Acquire)) {
+        if terminal::is_stderr() {
+            terminal::show_progress(&format!("begins in {} s", left.as_secs()));
+        }
+        std::thread::sleep(left.min(LOOK));
+    }
+}
+
 pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(Command::Import(args)) = args.command {
         return import::run(&args);
     }
+    if !args.merge.is_empty() {
+        return merge::run(&args);
+    }
     let loaded = scenario::read(&mut args)?;
-    let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
-    let (objectives, output) = (args.objectives.clone(), args.output.clone());
+    let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
+    let start_at = args.start_at;
+    let (objectives, output, requests) = (args.objectives.clone(), args.output.clone(), args.requests);
     let wanted = args.record.clone().map(|process| Wanted {
         process,
         profile: args.record_profile,
@@ -205,18 +259,37 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     interrupt.waits_for("the last answers");
     let place =
         output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
-    let kept = place.as_ref().map(|out| Kept::create(out, rules, &plan, tool, command(std::env::args_os())));
+    let kept = place.as_ref().map(|out| {
+        let kept = Kept::create(out, rules, &plan, tool, command(std::env::args_os()))?;
+        if requests { kept.with_requests() } else { Ok(kept) }
+    });
     let mut kept = kept.transpose()?;
     let before = match warmup {
         Some(duration) => {
             let plan = Plan { duration, ..plan.clone() };
-            let mut shown = Shown { what: "warm-up", plan: &plan, kept: None };
+            let mut shown =
+                Shown { what: "warm-up", plan: &plan, kept: None, prospects: None, start_at: None };
             let run = load::run(&plan, stop, &mut shown)?;
             Some((plan, run))
         }
         None => None,
     };
-    let run = load::run(&plan, stop, &mut Shown { what: "load", plan: &plan, kept: kept.as_mut() })?;
+    let prospects = Watched {
+        prospects: Prospects::new(&plan, &objectives),
+        end: plan.duration,
+        stop,
+        aborts,
+        abort: None,
+    };
+    if let Some(at) = start_at {
+        // What is left then is for opening connections, which must not be idle for long.
+        wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
+    }
+    let mut shown =
+        Shown { what: "load", plan: &plan, kept: kept.as_mut(), prospects: Some(prospects), start_at };
+    let run = load::run(&plan, stop, &mut shown)?;
+    let abort = shown.prospects.and_then(|of| of.abort);
+    let run = Run { abort, ..run };
     terminal::clear_progress();
     // The last request is accounted for.
     recording.iter().for_each(Beside::stop);
@@ -224,7 +297,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         objectives.iter().map(|of| (of, of.verdict(&plan, &run))).collect();
     let mut document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
     if let Some(kept) = kept {
-        kept.finish(&document, run.is_interrupted)?;
+        kept.finish(&document, run.ended())?;
     }
     // What was measured is kept, whatever becomes of the recording.
     let recorded = recording.map(|recording| recorded::end(recording, &interrupt)).transpose()?;
@@ -252,7 +325,8 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     if recorded.is_some_and(|recorded| recorded.is_failed()) {
         return Ok(ExitCode::from(2));
     }
-    let is_missed = verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
+    let is_missed =
+        run.abort.is_some() || verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -349,6 +423,13 @@ fn plan(args: Args, loaded: Option<Loaded>) -> anyhow::Result<Plan> {
         (None, Some(users)) => Drive::Users { users, think: args.think.unwrap_or_default() },
         (None, None) => Drive::Max,
     };
+    let drive = match (args.worker, drive) {
+        (Some((number, parts)), Drive::Schedule(of)) => {
+            Drive::Schedule(Schedule::Part { of: Box::new(of), number, parts })
+        }
+        (Some(_), _) => bail!("--worker takes a part of a schedule: it needs --rate or --arrivals"),
+        (None, drive) => drive,
+    };
     Ok(Plan {
         target,
         protocol: args.connecting.protocol(),
@@ -371,6 +452,37 @@ struct Shown<'a> {
     what: &'static str,
     plan: &'a Plan,
     kept: Option<&'a mut Kept>,
+    prospects: Option<Watched<'a>>,
+    start_at: Option<SystemTime>,
+}
+
+/// Says when a run makes no sense any more.
+struct Watched<'a> {
+    prospects: Prospects<'a>,
+    /// When the last request is due. What is lost after it stands in the result.
+    end: Duration,
+    /// Ends the run.
+    stop: &'a AtomicBool,
+    /// Whether it is ended then.
+    aborts: bool,
+    /// Why it was ended.
+    abort: Option<Abort>,
+}
+
+impl Watched<'_> {
+    fn take(&mut self, second: &Second, latencies: &Latencies) {
+        let at = Duration::from_nanos(second.ts_ns.saturating_add(second.dur_ns));
+        // A run that is ending already, by a signal or by us, has no prospects.
+        if at >= self.end || self.stop.load(Ordering::Acquire) {
+            return;
+        }
+        for lost in self.prospects.take(second, latencies) {
+            terminal::say(&format!("after {} s: {}", at.as_secs(), lost.reason.words()));
+            if self.aborts && !self.stop.swap(true, Ordering::AcqRel) {
+                self.abort = Some(lost);
+            }
+        }
+    }
 }
 
 impl Watcher for Shown<'_> {
@@ -384,7 +496,18 @@ impl Watcher for Shown<'_> {
         if let Some(kept) = &mut self.kept {
             kept.add(second, latencies);
         }
+        if let Some(prospects) = &mut self.prospects {
+            prospects.take(second, latencies);
+        }
         terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+    }
+
+    fn start_at(&self) -> Option<SystemTime> {
+        self.start_at
+    }
+
+    fn requests(&self) -> Option<load::Requests> {
+        self.kept.as_ref().and_then(|kept| kept.requests())
     }
 }
 

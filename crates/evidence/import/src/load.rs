@@ -3,16 +3,18 @@
 //! ```text
 //! run.json ──────▶ walk (members one by one) ──▶ run ────┐
 //!                                                        ├─▶ finish: quantiles, metrics ─▶ Load
-//! latency.hlog ──▶ hlog (lines) ──▶ histogram ──▶ counts ┘
+//! latency.hlog ──▶ hlog (lines) ──▶ histogram ──▶ counts ┘      ▲
+//! requests.parquet, or requests.csv of a run that was killed ───┘
 //! ```
 //!
-//! Either file is enough. Of a latency that both have, the log's counts make the table `latency`, and the figures of
+//! Either of the first two is enough. Of a latency that both have, the log's counts make the table `latency`, and the figures of
 //! `run.json` stay as its writer computed them.
 
 mod counts;
 mod finish;
 mod histogram;
 mod hlog;
+mod requests;
 mod run;
 mod walk;
 
@@ -33,7 +35,7 @@ pub(crate) static RUN: Format = Format {
     sniff: sniff_run,
     read,
     read_stream: stream_run,
-    beside: &[REQUESTS],
+    beside: REQUESTS,
 };
 
 /// An interval log of HdrHistogram.
@@ -43,13 +45,14 @@ pub(crate) static HLOG: Format = Format {
     sniff: hlog::sniff,
     read,
     read_stream: stream_hlog,
-    beside: &[REQUESTS],
+    beside: REQUESTS,
 };
 
 /// The requests one by one, if the run kept them.
-const REQUESTS: &str = "requests.parquet";
+const REQUESTS: &[&str] = &[requests::PARQUET, requests::TEXT];
 
-const REQUESTS_LEFT: &str = "requests.parquet, which is not read yet: DuckDB, pandas and Spark read it";
+/// Kinds of errors and outcomes, and statuses, that are kept.
+const MAX_KINDS: usize = 1_000;
 
 /// The largest `run.json` that is read: its lines by second for half a year.
 const MAX_RUN_BYTES: usize = 512 << 20;
@@ -79,8 +82,8 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
     if let Some(surroundings) = &job.surroundings {
         let Load { exhibit, lost, .. } = &mut reader.load;
         surroundings.describe(exhibit, lost);
-        if surroundings.folder.join(REQUESTS).symlink_metadata().is_ok() {
-            lost.damage.remark(REQUESTS_LEFT, 0);
+        if let Ok(folder) = exhibit::Folder::open(&surroundings.folder) {
+            requests::read_folder(&folder, &mut reader.load);
         }
     }
     Ok(reader.finish(&job.name).into())

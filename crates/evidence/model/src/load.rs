@@ -8,10 +8,11 @@ table! { LoadRequests, LoadRequestRow, "requests",
     planned_ns int "ns" "When it was due by the schedule; null in a closed loop, which has none"
     sent_ns int "ns" "When it was sent; null if it never was"
     first_byte_ns int "ns" "When the first byte of the response came; null if none came"
-    end_ns int "ns" "When it ended, in whatever way; null if it did not"
-    connection int "" "The connection that it was sent on"
-    outcome text "" "How it ended, in the generator's word"
+    end_ns int "ns" "When it ended, in whatever way: answered, failed, timed out, or given up without being sent"
+    connection int "" "The connection that it was sent on; null if it never was"
+    outcome text "" "How it ended: response, timeout, unsent, or the generator's word for an error"
     status int "" "The status of the response; null without a response"
+    bytes int "" "Bytes of the response that came; null if it was never sent"
 }
 table! { Latencies, LatencyRow, "latency",
     "A quantile of the latency of the whole run, as far as there are enough samples for it.";
@@ -52,6 +53,7 @@ table! { LoadFailures, LoadFailureRow, "failures",
 table! { LoadChanges, LoadChangeRow, "changes",
     "A time at which the latency changed for good, as the generator's test for steadiness says.";
     ts_ns time "ns" "When it changed"
+    metric text "" "What changed: p50 or p95 of each second; null if the file does not say it"
     before_ms real "ms" "The latency before, from the change before this one on"
     after_ms real "ms" "The latency after"
 }

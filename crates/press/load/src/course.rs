@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::parts::Parts;
 use crate::record::{Counts, Ended, Interval};
+use crate::requests::{Feed, Request, Sent};
 use crate::scenario::{Answer, Flow, Script, Tally, Unfit};
 use crate::work::{SECOND_NS, Work};
 use std::sync::atomic::Ordering;
@@ -31,13 +32,6 @@ pub(crate) struct Next<'a> {
     pub(crate) parts: Option<Parts<'a>>,
 }
 
-/// A request that is still under way when a run is over.
-pub(crate) struct Left {
-    pub(crate) due_ns: u64,
-    pub(crate) sent_ns: u64,
-    pub(crate) flow: Option<Flow>,
-}
-
 /// The course of a run, as far as it does not depend on how requests are sent.
 pub(crate) struct Course<'a, F> {
     work: &'a Work<'a>,
@@ -48,6 +42,8 @@ pub(crate) struct Course<'a, F> {
     /// What has been counted since the last whole second.
     pub(crate) interval: Interval,
     finished: F,
+    /// Who takes the requests one by one, if anybody does.
+    feed: Feed,
     /// How many requests are under way.
     under_way: u32,
     /// Since when at least one request could be sent. While none can, when one last could does not matter.
@@ -64,6 +60,7 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
             clock: Clock::start(),
             interval: Interval::default(),
             finished,
+            feed: Feed::new(work.requests.clone(), work.first_connection),
             under_way: 0,
             free_since_ns: 0,
             interrupted_ns: None,
@@ -90,6 +87,7 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         while self.interval.second < second {
             let next = Interval { second: self.interval.second + 1, ..Interval::default() };
             (self.finished)(std::mem::replace(&mut self.interval, next));
+            self.feed.hand_on();
         }
     }
 
@@ -140,17 +138,19 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         match parts {
             Ok(parts) => Some(Next { flow: Some(flow), request, parts }),
             Err(Unfit) => {
-                self.refuse(Some(flow), now_ns);
+                self.refuse(Some(flow), due_ns, now_ns);
                 None
             }
         }
     }
 
     /// A request that was taken cannot be sent.
-    pub(crate) fn refuse(&mut self, flow: Option<Flow>, now_ns: u64) {
+    pub(crate) fn refuse(&mut self, flow: Option<Flow>, due_ns: u64, now_ns: u64) {
+        let unsent = self.interval.counts.unsent;
         if let (Some(script), Some(flow)) = (&mut self.script, flow) {
             script.refused(flow, &mut self.interval.counts);
         }
+        self.keep_unsent(unsent, Some(due_ns), now_ns);
         self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
     }
 
@@ -175,37 +175,63 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
     pub(crate) fn end(&mut self, ended: &Ended, flow: Option<Flow>, answer: Option<&Answer>) {
         self.under_way -= 1;
         self.interval.ended(ended);
+        let Ended { due_ns, sent_ns, first_byte_ns, end_ns, connection, bytes, outcome } = *ended;
+        let is_open = self.pace.is_open();
+        self.feed.add(|first| Request {
+            planned_ns: is_open.then_some(due_ns),
+            sent: Some(Sent { sent_ns, first_byte_ns, connection: first + connection, bytes }),
+            end_ns,
+            outcome: Some(outcome),
+        });
         if let (Some(flow), Some(script)) = (flow, &mut self.script) {
+            let unsent = self.interval.counts.unsent;
+            let is_over = script.ended(flow, ended, answer, &mut self.interval.counts);
+            self.keep_unsent(unsent, None, end_ns);
             // A flow that goes on is not over for its user.
-            if !script.ended(flow, ended, answer, &mut self.interval.counts) {
+            if !is_over {
                 return;
             }
         }
-        let pause_ns = if matches!(ended.outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
-        self.pace.ended(ended.end_ns, pause_ns);
+        let pause_ns = if matches!(outcome, Outcome::Failed(_)) { PAUSE_AFTER_FAILURE_NS } else { 0 };
+        self.pace.ended(end_ns, pause_ns);
+    }
+
+    /// Keeps the requests that were found to be never sent since there were `before` of them. The first was due, the others of its flow
+    /// never were.
+    fn keep_unsent(&mut self, before: u64, due_ns: Option<u64>, end_ns: u64) {
+        for number in before..self.interval.counts.unsent {
+            let planned_ns = due_ns.filter(|_| number == before);
+            self.feed.add(|_| Request { planned_ns, sent: None, end_ns, outcome: None });
+        }
     }
 
     /// Accounts for what is left: the requests under way, and those that were not sent.
-    pub(crate) fn finish(&mut self, left: impl Iterator<Item = Left>) {
+    pub(crate) fn finish(&mut self, left: impl Iterator<Item = (Ended, Option<Flow>)>) {
         let now_ns = self.clock.now_ns();
         self.turn(now_ns);
-        for Left { due_ns, sent_ns, flow } in left {
-            let outcome = Outcome::Failed(Failure::Interrupted);
-            self.end(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome }, flow, None);
+        for (ended, flow) in left {
+            self.end(&Ended { end_ns: now_ns, ..ended }, flow, None);
         }
-        if let Some(script) = &mut self.script {
-            script.give_up_waiting(now_ns, &mut self.interval);
+        while let Some((due_ns, flow)) = self.script.as_mut().and_then(Script::take_any) {
+            let unsent = self.interval.counts.unsent;
+            if let Some(script) = &mut self.script {
+                script.leave(flow, due_ns, now_ns, &mut self.interval);
+            }
+            self.keep_unsent(unsent, Some(due_ns).filter(|due_ns| *due_ns <= now_ns), now_ns);
         }
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
+            let unsent = self.interval.counts.unsent;
             match &mut self.script {
                 Some(script) => script.give_up(due_ns, now_ns, &mut self.interval),
                 None => self.interval.unsent(due_ns, now_ns),
             }
+            self.keep_unsent(unsent, Some(due_ns), now_ns);
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {
             (self.finished)(std::mem::take(&mut self.interval));
         }
+        self.feed.hand_on();
     }
 
     /// What became of the requests of a scenario, once everything is accounted for.

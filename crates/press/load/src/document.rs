@@ -7,6 +7,7 @@ use crate::record::Counts;
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
+use crate::steady::{Shift, Steadiness};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -55,7 +56,8 @@ pub fn document(
     add("method", json!(plan.scenario.is_none().then_some(&plan.method)));
     add("start_utc", json!(Timestamp::try_from(run.start).map(|at| at.to_string()).ok()));
     add("start_monotonic_ns", json!(run.start_monotonic_ns));
-    add("schedule", schedule(plan));
+    add("schedule", drive(&plan.drive));
+    add("worker", worker(&plan.drive));
     add("http", json!(if matches!(plan.protocol, Protocol::Http1) { "1.1" } else { "2" }));
     add("connections", json!(plan.connections));
     add("streams", json!(plan.protocol.streams()));
@@ -65,13 +67,18 @@ pub fn document(
     add("timeout_ms", json!(plan.timeout.as_secs_f64() * 1e3));
     add("bytes_received", json!(run.counts.bytes));
     add("tls_error", json!(run.tls_error));
-    add("ended", json!(if run.is_interrupted { "interrupted" } else { "complete" }));
+    add("ended", json!(run.ended()));
+    let abort = run.abort.as_ref().map(|of| {
+        json!({"reason": of.reason.name(), "objective": of.reason.objective(), "why": of.reason.words(), "at_s": of.at_s})
+    });
+    add("abort", json!(abort));
     let of_warmup = warmup.map(|(plan, run)| {
         let mut of = counts(run);
         of.insert("seconds".to_owned(), json!(plan.duration.as_secs_f64()));
         of
     });
     add("warmup", json!(of_warmup));
+    add("steady", steady(&Steadiness::of(run)));
     add("slo", slo.iter().map(objective).collect());
     for (name, value) in plan.scenario.iter().flat_map(|of| by_request::members(plan, of, run)) {
         add(name, value);
@@ -116,25 +123,41 @@ fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
     json!({"objective": of.text(), "verdict": name, "value": value, "unit": of.unit()})
 }
 
+fn steady(of: &Steadiness) -> Value {
+    let change = |of: &Shift| json!({"ts_ns": of.ts_ns, "metric": of.metric, "before_ms": of.before_ms, "after_ms": of.after_ms});
+    json!({"verdict": of.name(), "changes": of.changes().iter().map(change).collect::<Vec<_>>()})
+}
+
 pub(crate) fn percentiles(of: Percentiles) -> Value {
     of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }
 
-fn schedule(plan: &Plan) -> Value {
-    match &plan.drive {
-        Drive::Schedule(Schedule::Constant { rate }) => json!({"kind": "constant", "rate": rate}),
-        Drive::Schedule(Schedule::Steps { rates }) => json!({"kind": "steps", "rates": rates}),
-        Drive::Schedule(Schedule::Ramp { from, to }) => json!({"kind": "ramp", "from": from, "to": to}),
-        Drive::Schedule(Schedule::Poisson { rate, seed }) => {
-            json!({"kind": "poisson", "rate": rate, "seed": seed})
-        }
-        Drive::Schedule(Schedule::Replay { times_ns }) => {
-            json!({"kind": "replay", "arrivals": times_ns.len()})
-        }
+fn drive(of: &Drive) -> Value {
+    match of {
+        Drive::Schedule(of) => schedule(of),
         Drive::Users { users, think } => {
             json!({"kind": "closed", "users": users, "think_ms": think.as_secs_f64() * 1e3})
         }
         Drive::Max => json!({"kind": "max"}),
+    }
+}
+
+/// A schedule. Of a part it is the whole one: which part stands beside it.
+fn schedule(of: &Schedule) -> Value {
+    match of {
+        Schedule::Constant { rate } => json!({"kind": "constant", "rate": rate}),
+        Schedule::Steps { rates } => json!({"kind": "steps", "rates": rates}),
+        Schedule::Ramp { from, to } => json!({"kind": "ramp", "from": from, "to": to}),
+        Schedule::Poisson { rate, seed } => json!({"kind": "poisson", "rate": rate, "seed": seed}),
+        Schedule::Replay { times_ns } => json!({"kind": "replay", "arrivals": times_ns.len()}),
+        Schedule::Part { of, .. } => schedule(of),
+    }
+}
+
+fn worker(of: &Drive) -> Value {
+    match of {
+        Drive::Schedule(Schedule::Part { number, parts, .. }) => json!({"number": number, "of": parts}),
+        Drive::Schedule(_) | Drive::Users { .. } | Drive::Max => Value::Null,
     }
 }
 

@@ -11,7 +11,7 @@
 //! and the time until then counts as stopped. Such a time is measured and reported, and never subtracted from a latency.
 
 use crate::clock::{Alarm, Clock, thread_cpu_ns};
-use crate::course::{Course, HEARTBEAT_NS, Left, Next, OPENING_NS};
+use crate::course::{Course, HEARTBEAT_NS, Next, OPENING_NS};
 use crate::http1::{Progress, ResponseReader};
 use crate::linked::LinkedNumbers;
 use crate::outcome::{Failure, Outcome};
@@ -40,6 +40,10 @@ struct Pending {
     sent_ns: u64,
     /// How many of its bytes are written.
     written: usize,
+    /// When the first byte of the response came.
+    first_byte_ns: Option<u64>,
+    /// Bytes of the response that came.
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -238,7 +242,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Sends a request on an idle connection, or on a new one.
     fn send(&mut self, due_ns: u64, now_ns: u64, next: Next<'a>) {
-        let pending = Pending { due_ns, sent_ns: now_ns, written: 0 };
+        let pending = Pending { due_ns, sent_ns: now_ns, written: 0, first_byte_ns: None, bytes: 0 };
         self.course.sent(next.flow.as_ref(), due_ns, now_ns);
         let number = match self.idle.first() {
             Some(number) => {
@@ -390,6 +394,8 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             Ok(Moved::End) => connection.reader.close().map(|progress| (0, 0, progress)),
             Ok(Moved::Bytes(len)) => {
                 self.course.interval.counts.bytes += base::number::wide(len);
+                pending.bytes += base::number::wide(len);
+                pending.first_byte_ns.get_or_insert(now_ns);
                 let bytes = self.buffer.get(..len).unwrap_or_default();
                 connection.reader.take(bytes).map(|(used, progress)| (len, used, progress))
             }
@@ -429,10 +435,14 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     /// Records what became of a connection's request.
     fn end(&mut self, number: u32, outcome: Outcome, now_ns: u64) {
         let Some(connection) = self.connections.get_mut(number as usize) else { return };
-        let Some(Pending { due_ns, sent_ns, .. }) = connection.pending.take() else { return };
+        let Some(Pending { due_ns, sent_ns, first_byte_ns, bytes, .. }) = connection.pending.take() else {
+            return;
+        };
         self.busy.remove(number);
         let (flow, answer) = (connection.flow.take(), connection.reader.answer());
-        self.course.end(&Ended { due_ns, sent_ns, end_ns: now_ns, outcome }, flow, answer.as_deref());
+        let ended =
+            Ended { due_ns, sent_ns, first_byte_ns, end_ns: now_ns, connection: number, bytes, outcome };
+        self.course.end(&ended, flow, answer.as_deref());
     }
 
     /// A connection becomes free.
@@ -468,9 +478,11 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
 
     /// Accounts for what is left.
     fn finish(&mut self) {
-        let left = self.connections.iter_mut().filter_map(|of| {
-            let Pending { due_ns, sent_ns, .. } = of.pending.take()?;
-            Some(Left { due_ns, sent_ns, flow: of.flow.take() })
+        let left = self.connections.iter_mut().zip(0..).filter_map(|(of, connection)| {
+            let Pending { due_ns, sent_ns, first_byte_ns, bytes, .. } = of.pending.take()?;
+            let outcome = Outcome::Failed(Failure::Interrupted);
+            let ended = Ended { due_ns, sent_ns, first_byte_ns, end_ns: sent_ns, connection, bytes, outcome };
+            Some((ended, of.flow.take()))
         });
         self.course.finish(left);
     }

@@ -112,7 +112,7 @@ impl Figures {
             answered_rate: real_u64(run.counts.responses) / until(run.counts.last_response_ns),
             from_schedule,
             from_send,
-            generator: generator(run, p99),
+            generator: run.worst.unwrap_or_else(|| generator(run, p99)),
         }
     }
 }

@@ -11,7 +11,7 @@
 //! Everything happens on one thread. `h2` reads and writes the frames; this module decides when what is sent, and measures.
 
 use crate::clock::{Alarm, Clock, thread_cpu_ns};
-use crate::course::{Course, HEARTBEAT_NS, Left, Next, OPENING_NS};
+use crate::course::{Course, HEARTBEAT_NS, Next, OPENING_NS};
 use crate::outcome::{Failure, Outcome};
 use crate::parts::Message;
 use crate::record::{Ended, Interval};
@@ -68,6 +68,14 @@ async fn whole<F: FnMut(Interval)>(work: &Work<'_>, streams: u32, course: Course
     Ok(Used { connections, cpu_ns, wall_ns: clock.now_ns(), tally: worker.course.into_tally() })
 }
 
+/// What has come of a response.
+#[derive(Debug, Default)]
+struct Received {
+    first_byte_ns: Cell<Option<u64>>,
+    /// Bytes of its body.
+    bytes: Cell<u64>,
+}
+
 /// A request under way.
 #[derive(Debug)]
 struct Pending {
@@ -79,10 +87,25 @@ struct Pending {
     wanted: Wanted,
     /// The flow whose request it is, in a scenario.
     flow: Option<Flow>,
+    received: Rc<Received>,
     /// What is done for it now. `None` while its connection is opened.
     exchange: Option<AbortHandle>,
     /// Whether it was sent once on a connection that took no more requests.
     is_again: bool,
+}
+
+impl Pending {
+    fn ended(&self, connection: usize, outcome: Outcome, end_ns: u64) -> Ended {
+        Ended {
+            due_ns: self.due_ns,
+            sent_ns: self.sent_ns,
+            first_byte_ns: self.received.first_byte_ns.get(),
+            end_ns,
+            connection: u32::try_from(connection).unwrap_or(u32::MAX),
+            bytes: self.received.bytes.get(),
+            outcome,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -208,9 +231,12 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             self.course.ran(wake, woken);
         }
         self.course.interval.counts.bytes += self.bytes.take();
-        let left = self.places.iter_mut().filter_map(|of| {
-            let Pending { due_ns, sent_ns, flow, .. } = of.take()?;
-            Some(Left { due_ns, sent_ns, flow })
+        let streams = self.streams;
+        let left = self.places.iter_mut().enumerate().filter_map(|(place, of)| {
+            let pending = of.take()?;
+            let ended =
+                pending.ended(place / streams, Outcome::Failed(Failure::Interrupted), pending.sent_ns);
+            Some((ended, pending.flow))
         });
         self.course.finish(left);
         Ok(())
@@ -306,7 +332,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     fn next(&mut self, due_ns: u64, now_ns: u64, number: u64) -> Option<Pending> {
         let Next { flow, request, parts } = self.course.take(due_ns, now_ns)?;
         let Ok(message) = self.work.prepared.message(request, parts.as_ref()) else {
-            self.course.refuse(flow, now_ns);
+            self.course.refuse(flow, due_ns, now_ns);
             return None;
         };
         self.course.sent(flow.as_ref(), due_ns, now_ns);
@@ -318,6 +344,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
             message,
             wanted,
             flow,
+            received: Rc::default(),
             exchange: None,
             is_again: false,
         })
@@ -334,8 +361,9 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
         };
         let (number, generation, clock) = (pending.number, connection.generation, self.course.clock);
         let (message, mut answer) = (pending.message.clone(), pending.wanted.answer());
+        let received = Rc::clone(&pending.received);
         pending.exchange = Some(self.tasks.spawn_local(async move {
-            let end = exchange(sender, message, answer.as_deref_mut()).await;
+            let end = exchange(sender, message, (&received, clock), answer.as_deref_mut()).await;
             Done::Exchanged { place, number, generation, end_ns: clock.now_ns(), end, answer }
         }));
     }
@@ -413,8 +441,7 @@ impl<'a, F: FnMut(Interval)> Worker<'a, F> {
     /// Records what became of a place's request, and frees the place.
     fn end(&mut self, place: usize, outcome: Outcome, end_ns: u64, answer: Option<&Answer>) {
         let Some(pending) = self.places.get_mut(place).and_then(Option::take) else { return };
-        let Pending { due_ns, sent_ns, flow, .. } = pending;
-        self.course.end(&Ended { due_ns, sent_ns, end_ns, outcome }, flow, answer);
+        self.course.end(&pending.ended(place / self.streams, outcome, end_ns), pending.flow, answer);
         if !self.has_free() {
             self.course.free(end_ns);
         }
@@ -474,7 +501,12 @@ async fn open(
 }
 
 /// Sends a request, and reads its response to the end.
-async fn exchange(sender: SendRequest<Bytes>, message: Message, answer: Option<&mut Answer>) -> Exchanged {
+async fn exchange(
+    sender: SendRequest<Bytes>,
+    message: Message,
+    received: (&Received, Clock),
+    answer: Option<&mut Answer>,
+) -> Exchanged {
     let mut sender = match sender.ready().await {
         Ok(sender) => sender,
         Err(error) => return Exchanged::Refused(failure(&error)),
@@ -488,7 +520,7 @@ async fn exchange(sender: SendRequest<Bytes>, message: Message, answer: Option<&
         // If the peer does not want the body, its response says why.
         drop(stream.send_data(body, true));
     }
-    match read(response, answer).await {
+    match read(response, received, answer).await {
         Ok(status) => Exchanged::Response(status),
         Err(error) if is_unprocessed(&error) => Exchanged::Refused(failure(&error)),
         Err(error) => Exchanged::Failed(failure(&error)),
@@ -504,9 +536,11 @@ fn is_unprocessed(error: &h2::Error) -> bool {
 
 async fn read(
     response: h2::client::ResponseFuture,
+    (received, clock): (&Received, Clock),
     mut answer: Option<&mut Answer>,
 ) -> Result<u16, h2::Error> {
     let (head, mut body) = response.await?.into_parts();
+    received.first_byte_ns.set(Some(clock.now_ns()));
     if let Some(answer) = &mut answer {
         for (name, value) in &head.headers {
             answer.add_header(name.as_str(), value.as_bytes());
@@ -514,6 +548,7 @@ async fn read(
     }
     while let Some(piece) = body.data().await {
         let piece = piece?;
+        received.bytes.set(received.bytes.get() + base::number::wide(piece.len()));
         body.flow_control().release_capacity(piece.len())?;
         if let Some(answer) = &mut answer {
             answer.add_body(&piece);

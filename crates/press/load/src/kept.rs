@@ -1,4 +1,4 @@
-//! A run as an exhibit: a folder with `exhibit.toml`, `latency.hlog` and `run.json`.
+//! A run as an exhibit: a folder with `exhibit.toml`, `latency.hlog`, `run.json` and, if the user asks, its requests one by one.
 //!
 //! The log of intervals has its final name from the first byte and grows each second, so that a run that is killed keeps all but its last
 //! second. `run.json` appears at the end.
@@ -6,6 +6,7 @@
 use crate::intervals::IntervalLog;
 use crate::plan::Plan;
 use crate::record::Latencies;
+use crate::requests::{self, RequestLog, Requests};
 use crate::run::Second;
 use exhibit::{FileEntry, Folder, Hashed, Manifest, ManifestFile, Place, Rules};
 use jiff::Timestamp;
@@ -44,6 +45,7 @@ pub struct Kept {
     file: ManifestFile,
     has_schedule: bool,
     log: Log,
+    requests: Option<RequestLog>,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,18 @@ impl Kept {
         let file = ManifestFile::new(manifest.create_in(&folder)?);
         let file = file.map_err(|cause| KeptError::Write { file: exhibit::FILE, cause })?;
         let log = Log::Ready(Hashed::new(folder.create_file(LATENCY)?));
-        Ok(Self { folder, manifest, file, has_schedule: plan.planned().is_some(), log })
+        Ok(Self { folder, manifest, file, has_schedule: plan.planned().is_some(), log, requests: None })
+    }
+
+    /// Keeps the requests one by one too.
+    pub fn with_requests(mut self) -> Result<Self, KeptError> {
+        self.requests = Some(RequestLog::create(&self.folder)?);
+        Ok(self)
+    }
+
+    /// Where the requests go, if they are kept.
+    pub fn requests(&self) -> Option<Requests> {
+        self.requests.as_ref().map(RequestLog::requests)
     }
 
     /// The run begins.
@@ -111,8 +124,8 @@ impl Kept {
         };
     }
 
-    /// Writes what the run has shown, as [`crate::document`] gives it, and completes the exhibit.
-    pub fn finish(mut self, document: &Value, is_interrupted: bool) -> Result<(), KeptError> {
+    /// Writes what the run has shown, as [`crate::document`] gives it, and completes the exhibit. `ended` is [`crate::Run::ended`].
+    pub fn finish(mut self, document: &Value, ended: &str) -> Result<(), KeptError> {
         let failed = |cause| KeptError::Write { file: LATENCY, cause };
         let (log, latency) = match self.log {
             Log::Begun(log) => log.finish().map_err(failed)?,
@@ -134,8 +147,11 @@ impl Kept {
             blake3: Some(of.blake3),
         };
         self.manifest.files = vec![entry(RUN, run), entry(LATENCY, latency)];
+        if let Some(log) = self.requests {
+            self.manifest.files.push(entry(requests::PARQUET, log.finish(&self.folder)?));
+        }
         self.manifest.end = Some(rfc3339(base::time::calendar()));
-        self.manifest.state = Some(if is_interrupted { "interrupted" } else { "complete" }.to_owned());
+        self.manifest.state = Some(ended.to_owned());
         Ok(self.manifest.replace_in(&self.folder, &self.file)?)
     }
 }

@@ -10,6 +10,7 @@
 //! delays all requests of that second, although a generator with few connections sends few of them meanwhile (coordinated omission).
 //! `planned = responses + errors + timeouts + unsent`, always.
 
+mod abort;
 mod by_request;
 mod clock;
 mod course;
@@ -22,35 +23,42 @@ mod import;
 mod intervals;
 mod kept;
 mod linked;
+mod merge;
 mod outcome;
 mod pace;
 mod parts;
 mod plan;
 mod prepared;
 mod record;
+mod requests;
 mod run;
 pub mod scenario;
 mod schedule;
 mod slo;
 mod socket;
+mod steady;
 mod stream;
 mod target;
 mod tls;
 mod wire;
 mod work;
 
+pub use abort::{Abort, Prospects, Reason};
 pub use document::document;
 pub use figures::{Figures, Generator, Percentiles, quantile_ms};
 pub use import::{ImportError, ImportOptions, Imported, ShellError, import};
 pub use intervals::IntervalLog;
 pub use kept::{Kept, KeptError};
+pub use merge::{MergeError, Merged, merge, utc};
 pub use outcome::{Failure, Outcome};
 pub use parts::Http2Error;
 pub use plan::{Drive, Plan, Protocol};
 pub use record::{Counts, Latencies};
+pub use requests::{Request, Requests, Sent};
 pub use run::{Run, RunError, Second, Watcher, run};
 pub use scenario::{Loaded, Scenario, ScenarioError};
-pub use schedule::{Schedule, Times};
+pub use schedule::{MAX_PARTS as MAX_WORKERS, Schedule, Times};
 pub use slo::{Objective, ObjectiveError, Verdict};
+pub use steady::{Shift, Steadiness, Typical};
 pub use target::{Target, TargetError};
 pub use tls::{TlsError, Trust};

@@ -4,9 +4,9 @@ use crate::outcome::{Failure, Outcome};
 use hdrhistogram::Histogram;
 
 /// The longest latency that is recorded as it is: an hour. A longer one counts as that.
-const LONGEST_NS: u64 = 3_600_000_000_000;
+pub(crate) const LONGEST_NS: u64 = 3_600_000_000_000;
 /// Significant digits of a histogram.
-const DIGITS: u8 = 3;
+pub(crate) const DIGITS: u8 = 3;
 
 /// A histogram of times in nanoseconds. Its size does not depend on what it counts.
 pub(crate) fn histogram() -> Histogram<u64> {
@@ -64,6 +64,11 @@ impl Counts {
     /// Requests that failed, by kind: those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
         Failure::ALL.into_iter().zip(self.errors).filter(|(_, count)| *count > 0)
+    }
+
+    /// Requests without an answer of use: those without a response, and responses with a status of 500 or above or that failed a check.
+    pub fn without_use(&self) -> u64 {
+        self.failed_responses() + self.failed() + self.timeouts + self.unsent
     }
 
     /// Adds the counts of another worker or interval.
@@ -172,8 +177,14 @@ pub(crate) struct Ended {
     pub(crate) due_ns: u64,
     /// When it was begun to be sent.
     pub(crate) sent_ns: u64,
+    /// When the first byte of the response came, if any did.
+    pub(crate) first_byte_ns: Option<u64>,
     /// When it ended.
     pub(crate) end_ns: u64,
+    /// The number of its connection on the worker.
+    pub(crate) connection: u32,
+    /// Bytes of the response that came.
+    pub(crate) bytes: u64,
     /// What became of it.
     pub(crate) outcome: Outcome,
 }

@@ -1,7 +1,9 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
+use crate::abort::Abort;
 use crate::course::Course;
 use crate::engine;
+use crate::figures::Generator;
 use crate::http2;
 use crate::outcome::Failure;
 use crate::pace::Pace;
@@ -9,7 +11,9 @@ use crate::parts::Http2Error;
 use crate::plan::{Drive, Plan, Protocol, nanoseconds};
 use crate::prepared::Prepared;
 use crate::record::{Counts, Interval, Latencies};
+use crate::requests::Requests;
 use crate::scenario::{Script, Tally};
+use crate::steady::Typical;
 use crate::tls::{Client, TlsError};
 use crate::work::{Gate, SECOND_NS, Used, Work};
 use base::number::{real_u64, wide};
@@ -35,6 +39,8 @@ pub struct Second {
     pub asked: u64,
     /// The counts.
     pub counts: Counts,
+    /// Its latencies.
+    pub typical: Typical,
 }
 
 /// What a run has shown.
@@ -67,6 +73,10 @@ pub struct Run {
     pub tls_error: Option<String>,
     /// What became of each request of a scenario. Empty without one.
     pub tally: Tally,
+    /// Why it was ended early, if that was because it made no sense any more: the caller, who ended it, says so.
+    pub abort: Option<Abort>,
+    /// How well the generators did, if the run is of several: the worst of each figure.
+    pub worst: Option<Generator>,
 }
 
 /// Why a run could not begin.
@@ -93,6 +103,16 @@ pub trait Watcher {
 
     /// An interval is over: what all workers counted in it.
     fn interval(&mut self, second: &Second, latencies: &Latencies);
+
+    /// Who takes the requests one by one. If nobody does, nothing is kept of them.
+    fn requests(&self) -> Option<Requests> {
+        None
+    }
+
+    /// When the run is to begin. It begins at once if this is past.
+    fn start_at(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 /// Nobody wants to know.
@@ -121,10 +141,11 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
     } else {
         None
     };
-    let gate = Gate::new(threads);
+    let gate = Gate::new(threads, watcher.start_at(), interrupt);
     let end_ns = nanoseconds(plan.duration);
     let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
     let mut adding = Adding::new(plan, threads);
+    let requests = watcher.requests();
     let used = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
@@ -142,6 +163,8 @@ pub fn run(plan: &Plan, interrupt: &AtomicBool, watcher: &mut dyn Watcher) -> Re
                     end_ns,
                     interrupt,
                     gate: &gate,
+                    requests: requests.clone(),
+                    first_connection: (0..worker).map(|before| part(connections, before, threads)).sum(),
                 };
                 let pace = pace(plan, &work, (worker, threads));
                 let script = plan.scenario.as_ref().map(|of| Script::new(of, worker, threads));
@@ -200,7 +223,7 @@ struct Gathered {
 
 /// Adds up what workers counted.
 #[derive(Debug)]
-struct Adding {
+struct Adding<'a> {
     workers: usize,
     has_begun: bool,
     /// The seconds that not all workers have finished.
@@ -210,12 +233,13 @@ struct Adding {
     seconds: Vec<Second>,
     /// How many seconds a row has.
     per_row: u64,
+    plan: &'a Plan,
     /// The times at which requests are due, as far as they have not been counted by second.
     due: Option<std::iter::Peekable<crate::schedule::Times>>,
 }
 
-impl Adding {
-    fn new(plan: &Plan, workers: usize) -> Self {
+impl<'a> Adding<'a> {
+    fn new(plan: &'a Plan, workers: usize) -> Self {
         let due = match &plan.drive {
             Drive::Schedule(schedule) => Some(schedule.times(nanoseconds(plan.duration)).peekable()),
             Drive::Users { .. } | Drive::Max => None,
@@ -229,11 +253,12 @@ impl Adding {
             latencies: Latencies::default(),
             seconds: Vec::new(),
             per_row: seconds.div_ceil(wide(MAX_ROWS)).max(1),
+            plan,
             due,
         }
     }
 
-    fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate) {
+    fn take_all(&mut self, receiver: &Receiver<Interval>, watcher: &mut dyn Watcher, gate: &Gate<'_>) {
         for interval in receiver {
             if let Some((at, _)) = gate.begun().filter(|_| !std::mem::replace(&mut self.has_begun, true)) {
                 watcher.begun(at);
@@ -264,10 +289,17 @@ impl Adding {
             Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()) + of.counts.steps,
             None => of.counts.sent,
         };
-        let row = Second { ts_ns: second * SECOND_NS, dur_ns: SECOND_NS, asked, counts: of.counts.clone() };
+        let row = Second {
+            ts_ns: second * SECOND_NS,
+            dur_ns: SECOND_NS,
+            asked,
+            counts: of.counts.clone(),
+            typical: Typical::of(self.plan, &of.latencies),
+        };
         watcher.interval(&row, &of.latencies);
         match self.seconds.last_mut().filter(|_| !second.is_multiple_of(self.per_row)) {
             Some(last) => {
+                last.typical.add(row.typical, last.dur_ns / SECOND_NS);
                 last.dur_ns += row.dur_ns;
                 last.asked += row.asked;
                 last.counts.add(&row.counts);
@@ -312,11 +344,22 @@ impl Adding {
             is_interrupted,
             tls_error: None,
             tally,
+            abort: None,
+            worst: None,
         }
     }
 }
 
 impl Run {
+    /// How it ended: `complete`, `interrupted` or `aborted`.
+    pub fn ended(&self) -> &'static str {
+        match (&self.abort, self.is_interrupted) {
+            (Some(_), _) => "aborted",
+            (None, true) => "interrupted",
+            (None, false) => "complete",
+        }
+    }
+
     /// Requests that failed, by kind: those that occurred.
     pub fn errors(&self) -> impl Iterator<Item = (Failure, u64)> + '_ {
         self.counts.errors()

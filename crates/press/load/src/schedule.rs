@@ -4,6 +4,7 @@
 //! the service answers: that is what makes the tail of an open loop true.
 
 use base::number::{count, real_u64, wide};
+use base::random::SplitMix;
 
 const SECOND_NS: f64 = 1e9;
 
@@ -39,7 +40,19 @@ pub enum Schedule {
         /// The times.
         times_ns: Vec<u64>,
     },
+    /// The part of a schedule that one of several generators has: every so many requests.
+    Part {
+        /// The whole schedule.
+        of: Box<Schedule>,
+        /// Which part, from 1 on.
+        number: u32,
+        /// How many parts there are: no more than [`MAX_PARTS`].
+        parts: u32,
+    },
 }
+
+/// Parts that a schedule can have.
+pub const MAX_PARTS: u32 = 10_000;
 
 impl Schedule {
     /// How many requests are due within a duration.
@@ -53,17 +66,35 @@ impl Schedule {
             }
             Self::Ramp { from, to } => whole(f64::midpoint(*from, *to) * seconds),
             Self::Replay { times_ns } => wide(times_ns.partition_point(|at| *at < duration_ns)),
+            Self::Part { of, number, parts } => {
+                // Part n has requests n, n + parts, n + 2·parts …
+                (of.planned(duration_ns) + u64::from(*parts) - u64::from(*number)) / u64::from(*parts)
+            }
         }
     }
 
     /// The times at which requests are due within a duration, in ascending order: as many as [`Self::planned`] says.
     pub fn times(&self, duration_ns: u64) -> Times {
+        if let Self::Part { of, number, parts } = self {
+            // A part of a part is not made by anybody; it would be the inner part's requests.
+            let of = of.times(duration_ns);
+            return Times { left_out: (u64::from(*number) - 1, u64::from(*parts) - 1), ..of };
+        }
         let planned = self.planned(duration_ns);
         let random = match self {
             Self::Poisson { seed, .. } => SplitMix(*seed),
             _ => SplitMix(0),
         };
-        Times { schedule: self.clone(), duration_ns, planned, next: 0, random, last: 0.0, part: (0, 0) }
+        Times {
+            schedule: self.clone(),
+            duration_ns,
+            planned,
+            next: 0,
+            random,
+            last: 0.0,
+            part: (0, 0),
+            left_out: (0, 0),
+        }
     }
 
     /// The rate that is asked for, on average over a duration, in requests per second.
@@ -84,12 +115,24 @@ pub struct Times {
     last: f64,
     /// Of steps: the part, and how many requests of earlier parts there were.
     part: (usize, u64),
+    /// How many times are of other generators: before the next one, and after each.
+    left_out: (u64, u64),
 }
 
 impl Iterator for Times {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
+        for _ in 0..std::mem::replace(&mut self.left_out.0, self.left_out.1) {
+            self.one()?;
+        }
+        self.one()
+    }
+}
+
+impl Times {
+    /// The next time, whichever generator has it.
+    fn one(&mut self) -> Option<u64> {
         if self.next >= self.planned {
             return None;
         }
@@ -120,6 +163,8 @@ impl Iterator for Times {
                     self.part = (part + 1, before + planned);
                 }
             }
+            // Its times are those of the whole schedule.
+            Schedule::Part { .. } => return None,
             Schedule::Poisson { .. } => {
                 // Given their number, the arrivals of a Poisson process are independent and uniform. The smallest of n uniform
                 // times after `last` is at 1 − (1 − last)·u^(1/n) (Devroye, Non-Uniform Random Variate Generation, V.3.1).
@@ -144,25 +189,6 @@ fn saturated(ns: f64) -> u64 {
 /// A number of requests: 200/s for 0.1 s are 20, however 0.1 is rounded.
 fn whole(count: f64) -> u64 {
     saturated(count.round())
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-#[derive(Debug, Clone, Copy)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number above 0 and at most 1.
-    fn unit(&mut self) -> f64 {
-        (real_u64(self.next() >> 11) + 1.0) / real_u64(1 << 53)
-    }
 }
 
 #[cfg(test)]
@@ -228,6 +254,25 @@ mod tests {
     fn given_times_are_replayed_as_far_as_the_duration_reaches() {
         let schedule = Schedule::Replay { times_ns: vec![0, 5, 5, 90, 100] };
         assert_eq!(times(&schedule, 100), [0, 5, 5, 90]);
+    }
+
+    #[test]
+    fn the_parts_of_a_schedule_are_the_schedule() {
+        let schedules = [
+            Schedule::Constant { rate: 7.0 },
+            Schedule::Steps { rates: vec![3.0, 0.0, 9.0] },
+            Schedule::Poisson { rate: 11.0, seed: 3 },
+            Schedule::Replay { times_ns: vec![1, 1, 5, 9] },
+        ];
+        for whole in schedules {
+            for parts in [1, 2, 3, 7, 50] {
+                let part = |number| Schedule::Part { of: Box::new(whole.clone()), number, parts };
+                let mut all: Vec<u64> =
+                    (1..=parts).flat_map(|number| times(&part(number), 3 * SECOND)).collect();
+                all.sort_unstable();
+                assert_eq!(all, times(&whole, 3 * SECOND), "{whole:?} in {parts}");
+            }
+        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use crate::record::Latencies;
 use crate::run::Run;
 use base::number::real_u64;
+use hdrhistogram::Histogram;
 use std::str::FromStr;
 
 /// An objective.
@@ -35,6 +36,19 @@ enum Comparison {
     AtMost,
     Above,
     AtLeast,
+}
+
+/// What must be watched to know early that an objective is missed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Watched {
+    /// Latencies above the bound of this quantile.
+    Latency(f64),
+    /// Any latency above the bound.
+    Longest,
+    /// Requests without an answer of use, above this share.
+    Errors(f64),
+    /// Responses per second.
+    Rate,
 }
 
 /// Whether an objective is met.
@@ -131,6 +145,39 @@ impl Objective {
         }
     }
 
+    /// What must be watched to know early that it is missed. `None` for an objective that more requests can only help, such as a
+    /// latency that is to be large.
+    pub(crate) fn watched(&self) -> Option<Watched> {
+        let is_upper = matches!(self.comparison, Comparison::Below | Comparison::AtMost);
+        match self.what {
+            What::Latency(quantile) if is_upper => Some(Watched::Latency(quantile)),
+            What::Longest if is_upper => Some(Watched::Longest),
+            What::Errors if is_upper => Some(Watched::Errors(self.bound)),
+            What::Rate if !is_upper => Some(Watched::Rate),
+            _ => None,
+        }
+    }
+
+    /// How many values of a histogram of nanoseconds miss it.
+    pub(crate) fn misses(&self, histogram: &Histogram<u64>) -> u64 {
+        let slow = histogram.iter_recorded().filter(|of| {
+            // A quantile is the largest value of its bucket.
+            let largest = histogram.highest_equivalent(of.value_iterated_to());
+            !self.holds(real_u64(largest) / 1e6)
+        });
+        slow.map(|of| of.count_at_value()).sum()
+    }
+
+    /// Whether a value meets it.
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::Below => value < self.bound,
+            Comparison::AtMost => value <= self.bound,
+            Comparison::Above => value > self.bound,
+            Comparison::AtLeast => value >= self.bound,
+        }
+    }
+
     /// Whether a run meets it.
     pub fn verdict(&self, plan: &Plan, run: &Run) -> Verdict {
         let Latencies { schedule, send, .. } = &run.latencies;
@@ -144,20 +191,13 @@ impl Objective {
             What::Rate => Some(figures.answered_rate),
         };
         let Some(value) = value else { return Verdict::TooFew };
-        let is_met = match self.comparison {
-            Comparison::Below => value < self.bound,
-            Comparison::AtMost => value <= self.bound,
-            Comparison::Above => value > self.bound,
-            Comparison::AtLeast => value >= self.bound,
-        };
-        if is_met { Verdict::Met(value) } else { Verdict::Missed(value) }
+        if self.holds(value) { Verdict::Met(value) } else { Verdict::Missed(value) }
     }
 }
 
 /// The share of planned requests without an answer of use.
 fn errors(run: &Run) -> f64 {
-    let unanswered = run.planned - run.counts.responses;
-    real_u64(unanswered + run.counts.failed_responses()) / real_u64(run.planned.max(1))
+    real_u64(run.counts.without_use()) / real_u64(run.planned.max(1))
 }
 
 #[cfg(test)]

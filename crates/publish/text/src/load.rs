@@ -7,8 +7,8 @@ use crate::width::Width;
 use anstyle::Style;
 use base::number::{grouped, real_u64};
 use load::{
-    Drive, Failure, Figures, Latencies, Objective, Percentiles, Plan, Protocol, Run, Schedule, Second,
-    Verdict, quantile_ms,
+    Drive, Failure, Figures, Latencies, Objective, Percentiles, Plan, Protocol, Run, Schedule, Second, Shift,
+    Steadiness, Verdict, quantile_ms,
 };
 use report::unit::{duration, show};
 
@@ -18,6 +18,8 @@ const VALUE: usize = 9;
 const NAME: usize = 20;
 /// The basis of latencies matters if the two differ by this factor.
 const DIFFERENT: f64 = 1.5;
+/// Changes of the latency that are named.
+const MAX_CHANGES: usize = 3;
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +49,10 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     if let Some(scenario) = &plan.scenario {
         requests::arrivals(&mut page, scenario, run);
     }
-    if run.is_interrupted {
+    if let Some(abort) = &run.abort {
+        let text = format!("after {}: {}", duration(abort.at_s * 1e3), abort.reason.words());
+        page.warning("aborted", &text);
+    } else if run.is_interrupted {
         page.warning("interrupted", &format!("after {}", duration(run.due_seconds * 1e3)));
     }
     page.gap();
@@ -61,6 +66,7 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
     }
     rates(&mut page, &figures, run);
     generator(&mut page, &figures, plan, run);
+    steadiness(&mut page, &Steadiness::of(run));
     if let Some(warmup) = warmup {
         let text = format!(
             "{} planned, {} answered; not part of any figure",
@@ -107,7 +113,15 @@ pub fn progress(what: &str, plan: &Plan, second: &Second, latencies: &Latencies)
 fn what(plan: &Plan) -> String {
     let time = duration(plan.duration.as_secs_f64() * 1e3);
     let rate = |rate: f64| show(rate, "1/s");
-    let drive = match &plan.drive {
+    let (drive, part) = match &plan.drive {
+        Drive::Schedule(Schedule::Part { of, number, parts }) => {
+            (&Drive::Schedule((**of).clone()), format!(" · worker {number} of {parts}"))
+        }
+        whole => (whole, String::new()),
+    };
+    let drive = match drive {
+        // A part has been taken apart.
+        Drive::Schedule(Schedule::Part { .. }) => String::new(),
         Drive::Schedule(Schedule::Constant { rate: of }) => format!("{} for {time}", rate(*of)),
         Drive::Schedule(Schedule::Steps { rates }) => {
             let rates: Vec<String> = rates.iter().map(|of| rate(*of)).collect();
@@ -136,7 +150,7 @@ fn what(plan: &Plan) -> String {
         Protocol::Http2 { streams } => format!(" of HTTP/2 with up to {streams} streams each"),
     };
     format!(
-        "{drive} · up to {} connections{protocol}{kept} · time-out {}",
+        "{drive}{part} · up to {} connections{protocol}{kept} · time-out {}",
         plan.connections,
         duration(plan.timeout.as_secs_f64() * 1e3)
     )
@@ -250,6 +264,30 @@ fn rates(page: &mut Page, figures: &Figures, run: &Run) {
             &format!("The last answer came {} after the last request was due.", duration(after * 1e3)),
         );
     }
+}
+
+fn steadiness(page: &mut Page, of: &Steadiness) {
+    let text = match of {
+        Steadiness::TooShort => {
+            format!("not tested: the test needs {} s with answers", Steadiness::MIN_SECONDS)
+        }
+        Steadiness::Steady => "the latency did not change for good during the run".to_owned(),
+        Steadiness::Changed(changes) => {
+            let change = |of: &Shift| {
+                let [at, before, after] = [real_u64(of.ts_ns) / 1e6, of.before_ms, of.after_ms].map(duration);
+                format!("{} changes at {at} from {before} to {after}", of.metric)
+            };
+            let shown: Vec<String> = changes.iter().take(MAX_CHANGES).map(change).collect();
+            let more = changes.len().saturating_sub(MAX_CHANGES);
+            let more = if more > 0 { format!(", and {more} more times") } else { String::new() };
+            let text = format!(
+                "not steady: {}{more}. One percentile for the whole run describes no part of it.",
+                shown.join(", ")
+            );
+            return page.warning("steady", &text);
+        }
+    };
+    page.line("steady", &text);
 }
 
 fn generator(page: &mut Page, figures: &Figures, plan: &Plan, run: &Run) {

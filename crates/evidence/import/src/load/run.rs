@@ -3,9 +3,10 @@
 //! Members that are not known are passed over, and those that are missing stay null. A member of another type than it has
 //! is counted as damage by its name. Only the rows by second, a few lists and the figures are kept.
 
+use super::MAX_KINDS;
 use super::walk::{At, Leaf, walk};
 use base::number::{saturated, wide};
-use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT};
+use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT, Sym};
 use serde_json::error::Category;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -25,8 +26,6 @@ const NOT_A_TIME: &str = "`start_utc` in run.json that is not a time in RFC 3339
 const WARM_UP: &str = "member of `warmup` in run.json that is not a number: left out";
 const TOO_MANY: &str = "further member of a list in run.json than are kept: left out";
 
-/// Kinds of errors, and statuses, that are kept.
-const MAX_KINDS: usize = 1_000;
 /// Settings of the schedule, figures of the warm-up, and notes.
 const MAX_MEMBERS: usize = 100;
 /// Letters of a text.
@@ -285,12 +284,15 @@ impl Reading<'_> {
             "by_second.columns.[]" => self.column(at, leaf),
             "steady.changes.[]" => {
                 self.end_change();
-                self.change =
-                    Some((LoadChangeRow { ts_ns: 0, before_ms: f64::NAN, after_ms: f64::NAN }, false));
+                self.change = Some((
+                    LoadChangeRow { ts_ns: 0, metric: Sym::NONE, before_ms: f64::NAN, after_ms: f64::NAN },
+                    false,
+                ));
             }
             "steady.changes.[].ts_ns" | "steady.changes.[].before_ms" | "steady.changes.[].after_ms" => {
                 self.change_member(at, leaf);
             }
+            "steady.changes.[].metric" => self.change_metric(at, leaf),
             path => self.member(path, at, leaf),
         }
     }
@@ -488,6 +490,18 @@ impl Reading<'_> {
                     *has_time = true;
                 }
             }
+        }
+    }
+
+    fn change_metric(&mut self, at: At<'_>, leaf: Leaf<'_>) {
+        match leaf {
+            Leaf::Text(name) => {
+                if let Some((row, _)) = &mut self.change {
+                    row.metric = self.load.strings.intern(&cut(name));
+                }
+            }
+            Leaf::Null => {}
+            _ => self.note(NOT_A_TEXT, at),
         }
     }
 

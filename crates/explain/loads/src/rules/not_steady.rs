@@ -27,12 +27,10 @@ pub(super) static RULE: Rule = Rule {
     ],
     verify: "A repeated run is steady, and its percentiles are those of the later part of this one.",
     view: view("the latency over time", "latency", LATENCY),
-    needs: |facts| {
-        if facts.load.run.steadiness.is_some() {
-            Ok(())
-        } else {
-            Err("run.json of `casebook load`, which tests for steadiness")
-        }
+    needs: |facts| match facts.load.run.steadiness.as_deref() {
+        Some("too short") => Err("at least 30 s with answers"),
+        Some(_) => Ok(()),
+        None => Err("run.json of `casebook load`, which tests for steadiness"),
     },
     check,
 };
@@ -49,7 +47,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     });
     let title = match largest.filter(|row| row.before_ms.is_finite() && row.after_ms.is_finite()) {
         Some(row) => format!(
-            "The latency changes at {} from {} to {}: one percentile for the whole run describes neither part",
+            "The latency ({}) changes at {} from {} to {}: one percentile for the whole run describes neither part",
+            facts.load.strings.get(row.metric).unwrap_or("of each second"),
             duration(real(row.ts_ns) / 1e6),
             show(row.before_ms, "ms"),
             show(row.after_ms, "ms")
@@ -70,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured,
         evidence: vec![EvidenceRows::of(
             "changes",
-            "select ts_ns, before_ms, after_ms from changes order by ts_ns",
+            "select ts_ns, metric, before_ms, after_ms from changes order by ts_ns",
             of.ts_ns.iter().copied(),
         )],
     })

@@ -141,14 +141,17 @@ impl<'a> Script<'a> {
         self.never_sent(flow, due_ns, now_ns, interval);
     }
 
-    /// The run is over: what flows have not sent will never be sent.
-    pub(crate) fn give_up_waiting(&mut self, now_ns: u64, interval: &mut Interval) {
-        for ((due_ns, _), flow) in std::mem::take(&mut self.waiting) {
-            if due_ns <= now_ns {
-                self.never_sent(flow, due_ns, now_ns, interval);
-            } else {
-                self.skip(flow, &mut interval.counts);
-            }
+    /// Takes a flow whose next request is not sent, with when that is due.
+    pub(crate) fn take_any(&mut self) -> Option<(u64, Flow)> {
+        self.waiting.pop_first().map(|((due_ns, _), flow)| (due_ns, flow))
+    }
+
+    /// The run is over: what the flow has not sent will never be sent.
+    pub(crate) fn leave(&mut self, flow: Flow, due_ns: u64, now_ns: u64, interval: &mut Interval) {
+        if due_ns <= now_ns {
+            self.never_sent(flow, due_ns, now_ns, interval);
+        } else {
+            self.skip(flow, &mut interval.counts);
         }
     }
 

@@ -1,0 +1,60 @@
+//! `casebook load --merge`: several kept runs as one.
+
+use super::{Args, command};
+use crate::format::{Format, print_json};
+use crate::terminal;
+use load::{Kept, Latencies, Objective, Second, Verdict, Watcher, merge};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// Keeps the histograms of each second.
+struct Log(Kept);
+
+impl Watcher for Log {
+    fn begun(&mut self, at: SystemTime) {
+        self.0.begin(at);
+    }
+
+    fn interval(&mut self, second: &Second, latencies: &Latencies) {
+        self.0.add(second, latencies);
+    }
+}
+
+/// Adds the runs, prints the sum and keeps it.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runs: Vec<&Path> = args.merge.iter().map(PathBuf::as_path).collect();
+    // Once without an output, so that runs that cannot be merged leave nothing.
+    let merged = merge(&runs, &mut ())?;
+    let verdicts: Vec<(&Objective, Verdict)> =
+        args.objectives.iter().map(|of| (of, of.verdict(&merged.plan, &merged.run))).collect();
+    let mut document = load::document(&merged.plan, &merged.run, None, &verdicts);
+    document["notes"] = merged.notes.iter().map(String::as_str).collect();
+    document["merged"] = runs.len().into();
+    if let Some(out) = &args.output {
+        let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
+        let rules = args.outputs.rules();
+        let mut log = Log(Kept::create(out, rules, &merged.plan, tool, command(std::env::args_os()))?);
+        merge(&runs, &mut log)?;
+        log.0.finish(&document, merged.run.ended())?;
+    }
+    match args.format {
+        Format::Json => print_json(&document)?,
+        Format::Text => {
+            let out = args.output.as_ref().map(|out| out.display().to_string());
+            let shown = text::load::Shown {
+                plan: &merged.plan,
+                run: &merged.run,
+                warmup: None,
+                verdicts: &verdicts,
+                out: out.as_deref(),
+            };
+            terminal::print(&text::load::page(&shown, terminal::width()))?;
+            for note in &merged.notes {
+                terminal::say(note);
+            }
+        }
+    }
+    let is_missed = verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
+    Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
