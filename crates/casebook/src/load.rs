@@ -1,6 +1,6 @@
 //! `casebook load`: requests to a service at a given rate, and what became of each.
 
-use crate::format::{Format, print_json};
+use crate::format::print_json;
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
@@ -9,6 +9,7 @@ use load::{
     Abort, Drive, Kept, Latencies, Objective, Plan, Prospects, Run, Schedule, Second, Target, Trust, Verdict,
     Watcher,
 };
+use progress::Progress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 mod merge;
+mod progress;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -37,6 +39,7 @@ Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is abo
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// Where requests go to: http://HOST[:PORT]/PATH
     #[arg(required_unless_present = "merge")]
@@ -125,6 +128,18 @@ pub(crate) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// Metrics in the text format of Prometheus
+    Prometheus,
 }
 
 /// Files that are open besides connections.
@@ -237,8 +252,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(duration) => {
             let plan = Plan { duration, ..plan.clone() };
             let mut shown = Shown {
-                what: "warm-up",
-                plan: &plan,
+                progress: Progress::new("warm-up", &plan),
                 kept: None,
                 prospects: None,
                 start_at: None,
@@ -260,8 +274,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
     }
     let mut shown = Shown {
-        what: "load",
-        plan: &plan,
+        progress: Progress::new("load", &plan),
         kept: kept.as_mut(),
         prospects: Some(prospects),
         start_at,
@@ -278,6 +291,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     match format {
         Format::Json => print_json(&document)?,
+        Format::Prometheus => terminal::print(&text::load::prometheus(&plan, &run, &verdicts))?,
         Format::Text => {
             let warmup = before.as_ref().map(|(_, run)| run);
             let out = output.as_ref().map(|out| out.display().to_string());
@@ -414,8 +428,7 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
 
 /// Keeps a run, and shows how far it is.
 struct Shown<'a> {
-    what: &'static str,
-    plan: &'a Plan,
+    progress: Progress<'a>,
     kept: Option<&'a mut Kept>,
     prospects: Option<Watched<'a>>,
     start_at: Option<SystemTime>,
@@ -464,7 +477,7 @@ impl Watcher for Shown<'_> {
         if let Some(prospects) = &mut self.prospects {
             prospects.take(second, latencies);
         }
-        terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+        self.progress.show(second, latencies);
     }
 
     fn start_at(&self) -> Option<SystemTime> {
