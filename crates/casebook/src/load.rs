@@ -3,12 +3,13 @@
 mod connecting;
 mod import;
 mod merge;
+mod progress;
 mod recorded;
 mod scenario;
 
 use crate::completions::candidates;
 use crate::config::Config;
-use crate::format::{Format, print_json};
+use crate::format::print_json;
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::record::{Beside, Wanted};
@@ -20,6 +21,7 @@ use load::{
     Abort, Drive, Kept, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second, Target,
     Verdict, Watcher,
 };
+use progress::Progress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,7 @@ Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is abo
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -142,6 +145,18 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Import(import::Args),
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// Metrics in the text format of Prometheus
+    Prometheus,
 }
 
 /// Files that are open besides connections.
@@ -267,8 +282,12 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let before = match warmup {
         Some(duration) => {
             let plan = Plan { duration, ..plan.clone() };
-            let mut shown =
-                Shown { what: "warm-up", plan: &plan, kept: None, prospects: None, start_at: None };
+            let mut shown = Shown {
+                progress: Progress::new("warm-up", &plan),
+                kept: None,
+                prospects: None,
+                start_at: None,
+            };
             let run = load::run(&plan, stop, &mut shown)?;
             Some((plan, run))
         }
@@ -285,8 +304,12 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         // What is left then is for opening connections, which must not be idle for long.
         wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
     }
-    let mut shown =
-        Shown { what: "load", plan: &plan, kept: kept.as_mut(), prospects: Some(prospects), start_at };
+    let mut shown = Shown {
+        progress: Progress::new("load", &plan),
+        kept: kept.as_mut(),
+        prospects: Some(prospects),
+        start_at,
+    };
     let run = load::run(&plan, stop, &mut shown)?;
     let abort = shown.prospects.and_then(|of| of.abort);
     let run = Run { abort, ..run };
@@ -306,6 +329,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     }
     match format {
         Format::Json => print_json(&document)?,
+        Format::Prometheus => terminal::print(&text::load::prometheus(&plan, &run, &verdicts))?,
         Format::Text => {
             let warmup = before.as_ref().map(|(_, run)| run);
             let out = output.as_ref().map(|out| out.display().to_string());
@@ -449,8 +473,7 @@ fn plan(args: Args, loaded: Option<Loaded>) -> anyhow::Result<Plan> {
 
 /// Keeps a run, and shows how far it is.
 struct Shown<'a> {
-    what: &'static str,
-    plan: &'a Plan,
+    progress: Progress<'a>,
     kept: Option<&'a mut Kept>,
     prospects: Option<Watched<'a>>,
     start_at: Option<SystemTime>,
@@ -499,7 +522,7 @@ impl Watcher for Shown<'_> {
         if let Some(prospects) = &mut self.prospects {
             prospects.take(second, latencies);
         }
-        terminal::show_progress(&text::load::progress(self.what, self.plan, second, latencies));
+        self.progress.show(second, latencies);
     }
 
     fn start_at(&self) -> Option<SystemTime> {

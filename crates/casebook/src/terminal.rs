@@ -11,14 +11,14 @@ use crate::progress::{self, Event, Form};
 use base::steering::{is_unseen, printable, steers};
 use std::io::{IsTerminal, Result, Stdout, Write};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use text::Width;
 
 /// The longest colour sequence that passes, in bytes. Ours are shorter.
 const MAX_SEQUENCE: usize = 24;
 
-/// Whether the last line on the terminal of standard error is one of progress.
-static SHOWS_PROGRESS: AtomicBool = AtomicBool::new(false);
+/// The lengths of the lines of progress that are the last ones on the terminal of standard error.
+static PROGRESS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// Standard output for people.
 pub(crate) fn stdout() -> Screened<impl Write> {
@@ -113,13 +113,17 @@ pub(crate) fn say_wrong_arguments(text: &str) {
     drop(writeln!(stderr(), "{text}"));
 }
 
+/// The columns of the terminal of standard error. `None` if it is none, or does not say it.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.map(|(width, _)| usize::from(width.0)).filter(|columns| *columns > 0)
+}
+
 /// Prints lines that are fitted to a width below a sentence on standard error, each with its colours.
 pub(crate) fn say_lines(lines: impl Fn(Width) -> String) {
     clear_progress();
-    let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
-    let columns = columns.filter(|columns| *columns > 0);
     // An error of standard error cannot be reported anywhere.
-    drop(stderr().write_all(lines(columns.map_or_else(width, Width::of)).as_bytes()));
+    drop(stderr().write_all(lines(stderr_columns().map_or_else(width, Width::of)).as_bytes()));
 }
 
 /// Writes a line of JSON on standard error, in one piece: other processes may write there too.
@@ -129,26 +133,48 @@ pub(crate) fn put_event(event: &Event<'_>) {
     drop(Screened::new(std::io::stderr().lock(), Allowed::Json).write_all(line.as_bytes()));
 }
 
-/// Shows a line of progress on the terminal of standard error, in place of the one before.
+/// Shows a line of progress on the terminal of standard error, in place of what was shown before.
 pub(crate) fn show_progress(line: &str) {
-    SHOWS_PROGRESS.store(true, Ordering::Release);
-    rewrite(line);
+    show_block(&[line.to_owned()]);
 }
 
-/// Removes the line of progress, if there is one.
+/// Shows lines of progress on the terminal of standard error, in place of those before.
+pub(crate) fn show_block(lines: &[String]) {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    let (columns, rows) =
+        size.map_or((usize::MAX, usize::MAX), |(width, height)| (width.0.into(), height.0.into()));
+    let fit = |line: &String| printable(line).chars().take(columns.max(2) - 1).collect::<String>();
+    // What scrolls out of the terminal cannot be rewritten.
+    let lines: Vec<String> = lines.iter().take(rows.max(2) - 1).map(fit).collect();
+    let mut shown = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    rewrite(&shown, &lines, columns);
+    *shown = lines.iter().map(|line| line.chars().count()).collect();
+}
+
+/// Removes the lines of progress, if there are any.
 pub(crate) fn clear_progress() {
-    if SHOWS_PROGRESS.swap(false, Ordering::AcqRel) {
-        rewrite("");
+    let mut shown = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !shown.is_empty() {
+        let size = terminal_size::terminal_size_of(std::io::stderr());
+        rewrite(&shown, &[], size.map_or(usize::MAX, |(width, _)| width.0.into()));
+        shown.clear();
     }
 }
 
-fn rewrite(line: &str) {
+/// Writes lines in place of those of these lengths, as one write, so that nothing flickers. The cursor stays behind the last one.
+fn rewrite(shown: &[usize], lines: &[String], columns: usize) {
+    // A terminal that has become narrower has broken the lines.
+    let rows: usize = shown.iter().map(|len| len.div_ceil(columns.max(1)).max(1)).sum();
+    let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
+    let mut text = format!("\r{up}");
+    for (at, line) in lines.iter().enumerate() {
+        text.extend([if at > 0 { "\r\n" } else { "" }, "\x1b[K", line]);
+    }
+    // What is left below is removed too.
+    text.push_str("\x1b[J");
     let mut out = std::io::stderr();
     // The work goes on even if its progress cannot be shown.
-    // A line that fills the terminal would go on in the next one, which is not removed by the next progress.
-    let columns = terminal_size::terminal_size_of(&out).map_or(usize::MAX, |(width, _)| usize::from(width.0));
-    let line: String = printable(line).chars().take(columns.max(2) - 1).collect();
-    drop(write!(out, "\r\x1b[K{line}").and_then(|()| out.flush()));
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
 /// Whether the reader of our output has closed it, as `head` does.

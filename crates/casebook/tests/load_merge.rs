@@ -7,7 +7,7 @@ mod program;
 use program::{casebook, json, refused};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::Builder;
@@ -17,22 +17,23 @@ fn service() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let serve = move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let answer = move || {
-                let mut buffer = [0; 4096];
-                let mut number = 0;
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    number += 1;
-                    let status = if number % 7 == 0 { "500 No" } else { "200 OK" };
-                    let text = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
-                    drop(stream.write_all(text.as_bytes()));
-                }
-            };
-            drop(Builder::new().spawn(answer));
+        for stream in listener.incoming().map_while(Result::ok) {
+            drop(Builder::new().spawn(move || answer(stream)));
         }
     };
     drop(Builder::new().spawn(serve).unwrap());
     url
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut buffer = [0; 4096];
+    let mut number = 0;
+    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+        number += 1;
+        let status = if number % 7 == 0 { "500 No" } else { "200 OK" };
+        let text = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+        drop(stream.write_all(text.as_bytes()));
+    }
 }
 
 fn account(run: &Path) -> Value {

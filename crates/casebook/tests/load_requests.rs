@@ -8,9 +8,11 @@ use base::time::Stopwatch;
 use program::{casebook, json, printed, refused, run};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -18,25 +20,26 @@ use std::time::Duration;
 fn service(delay: Duration, until: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let served = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let served = Arc::new(AtomicUsize::new(0));
     let serve = move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let served = std::sync::Arc::clone(&served);
-            let answer = move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    let number = served.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    std::thread::sleep(if number < until { delay } else { Duration::from_mins(10) });
-                    let status = if number % 3 == 2 { "503 No" } else { "200 OK" };
-                    let text = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
-                    drop(stream.write_all(text.as_bytes()));
-                }
-            };
-            drop(Builder::new().spawn(answer));
+        for stream in listener.incoming().map_while(Result::ok) {
+            let served = Arc::clone(&served);
+            drop(Builder::new().spawn(move || answer(stream, &served, delay, until)));
         }
     };
     drop(Builder::new().spawn(serve).unwrap());
     url
+}
+
+fn answer(mut stream: TcpStream, served: &AtomicUsize, delay: Duration, until: usize) {
+    let mut buffer = [0; 4096];
+    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+        let number = served.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(if number < until { delay } else { Duration::from_mins(10) });
+        let status = if number % 3 == 2 { "503 No" } else { "200 OK" };
+        let text = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+        drop(stream.write_all(text.as_bytes()));
+    }
 }
 
 /// Loads a service, and keeps the requests. Returns the run's account.
@@ -150,7 +153,7 @@ fn requests_that_are_refused_are_in_the_table_and_a_closed_loop_has_no_planned_t
 
 /// Lines of a file that are complete.
 fn lines(file: &Path) -> usize {
-    std::fs::read(file).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+    std::fs::read_to_string(file).map_or(0, |text| text.matches('\n').count())
 }
 
 #[test]

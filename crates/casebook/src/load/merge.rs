@@ -1,7 +1,7 @@
 //! `casebook load --merge`: several kept runs as one.
 
-use super::{Args, command};
-use crate::format::{Format, print_json};
+use super::{Args, Format, command};
+use crate::format::print_json;
 use crate::terminal;
 use load::{Kept, Latencies, Objective, Second, Verdict, Watcher, merge};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     match args.format {
         Format::Json => print_json(&document)?,
+        Format::Prometheus => {
+            terminal::print(&text::load::prometheus(&merged.plan, &merged.run, &verdicts))?;
+        }
         Format::Text => {
             let out = args.output.as_ref().map(|out| out.display().to_string());
             let shown = text::load::Shown {

@@ -303,7 +303,9 @@ mod tests {
             });
             let seconds: Vec<(Second, Latencies)> = seconds.collect();
             let mut all = Latencies::default();
-            seconds.iter().for_each(|(_, of)| all.add(of));
+            for (_, of) in &seconds {
+                all.add(of);
+            }
             let p99 = all.schedule.value_at_quantile(0.99);
             (lost(&plan, "p99<50ms", seconds), p99 >= 50_000_000)
         };

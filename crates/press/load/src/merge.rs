@@ -102,7 +102,7 @@ pub fn merge(folders: &[&Path], watcher: &mut dyn Watcher) -> Result<Merged, Mer
     for folder in folders {
         let name = folder.display().to_string();
         let folder = Folder::open(folder)?;
-        parts.push(Part::read(name.clone(), &read(&folder, "run.json")?)?);
+        parts.push(Part::read(&name, &read(&folder, "run.json")?)?);
         logs.push((format!("{name}/latency.hlog"), read(&folder, "latency.hlog")?));
     }
     for (at, second) in parts.iter().enumerate() {

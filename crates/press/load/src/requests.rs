@@ -200,7 +200,9 @@ mod tests {
         };
         let unsent = Request { sent: None, outcome: None, ..answered };
         let mut out = Vec::new();
-        [answered, failed, unsent].iter().for_each(|row| write_line(&mut out, row).unwrap());
+        for row in [answered, failed, unsent] {
+            write_line(&mut out, &row).unwrap();
+        }
         let expected = "4,5,8,9,3,response,200,40\n,5,,9,3,head-too-large,,0\n4,,,9,,unsent,,\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
@@ -210,7 +212,9 @@ mod tests {
         let row = |first| Request { planned_ns: None, sent: None, end_ns: u64::from(first), outcome: None };
         let (to, rows) = sync_channel(4);
         let mut feed = Feed::new(Some(to), 7);
-        (0..PIECE + 1).for_each(|_| feed.add(row));
+        for _ in 0..=PIECE {
+            feed.add(row);
+        }
         feed.hand_on();
         feed.hand_on();
         drop(feed);

@@ -17,6 +17,9 @@ const LEAST: f64 = 1.15;
 /// A p95 needs at least so many requests in its second.
 const MIN_FOR_P95: u64 = 100;
 
+/// A quantile of a second.
+type Quantile = fn(&Typical) -> Option<u64>;
+
 /// The latencies of one second, in nanoseconds. In a row of several seconds, their means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Typical {
@@ -79,8 +82,7 @@ impl Steadiness {
         let measured = run.seconds.iter().filter(|of| of.ts_ns + of.dur_ns <= end_ns);
         let measured: Vec<&Second> = measured.collect();
         let mut is_tested = false;
-        let series: [(&str, fn(&Typical) -> Option<u64>); 2] =
-            [("p50", |of| of.p50_ns), ("p95", |of| of.p95_ns)];
+        let series: [(&str, Quantile); 2] = [("p50", |of| of.p50_ns), ("p95", |of| of.p95_ns)];
         for (metric, of) in series {
             let values = measured.iter().filter_map(|second| Some((second.ts_ns, of(&second.typical)?)));
             let (times, values): (Vec<u64>, Vec<f64>) =

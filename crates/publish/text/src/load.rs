@@ -1,21 +1,26 @@
 //! The result of a load run: what became of every planned request, how long answers took, and how well the generator did.
 
+mod live;
+mod prometheus;
 mod requests;
+
+pub use live::Live;
+pub use prometheus::prometheus;
 
 use crate::page::{Page, Tone};
 use crate::width::Width;
 use anstyle::Style;
 use base::number::{grouped, real_u64};
 use load::{
-    Drive, Failure, Figures, Latencies, Objective, Percentiles, Plan, Protocol, Run, Schedule, Second, Shift,
-    Steadiness, Verdict, quantile_ms,
+    Drive, Failure, Figures, Objective, Percentiles, Plan, Protocol, Run, Schedule, Shift, Steadiness,
+    Verdict,
 };
 use report::unit::{duration, show};
 
 /// The width of a value in the table of latencies.
-const VALUE: usize = 9;
+const VALUE: usize = 8;
 /// The width of its names.
-const NAME: usize = 20;
+const NAME: usize = 18;
 /// The basis of latencies matters if the two differ by this factor.
 const DIFFERENT: f64 = 1.5;
 /// Changes of the latency that are named.
@@ -94,19 +99,6 @@ pub fn page(shown: &Shown<'_>, width: Width) -> String {
         page.command(&["next:", "casebook", "open", out]);
     }
     page.into_text()
-}
-
-/// A line of progress: what was asked and answered in the last second, and how long it takes until the end.
-pub fn progress(what: &str, plan: &Plan, second: &Second, latencies: &Latencies) -> String {
-    let at = real_u64(second.ts_ns + second.dur_ns) / 1e9;
-    let total = plan.duration.as_secs_f64();
-    let basis = if plan.is_open() { &latencies.schedule } else { &latencies.send };
-    let p99 = quantile_ms(basis, 0.99).map_or_else(String::new, |ms| format!(" · p99 {}", duration(ms)));
-    let failed = second.counts.failed() + second.counts.timeouts;
-    let failed = if failed > 0 { format!(" · {} failed", grouped(failed)) } else { String::new() };
-    let time = if at <= total { format!("{at:.0} of {total:.0} s") } else { "the last answers".to_owned() };
-    let (asked, answered) = (grouped(second.asked), grouped(second.counts.responses));
-    format!("{what}: {time} · asked {asked}/s · answered {answered}/s{p99}{failed}")
 }
 
 /// What was asked for, in words.

@@ -360,8 +360,8 @@ mod tests {
     fn any_bytes_are_lines_of_a_limited_length() {
         let load = read(&[b','; 10_000]);
         assert_eq!((load.requests.end_ns.len(), load.lost.damage.count(BAD_LINE)), (0, 25));
-        let kinds: String = (0..MAX_KINDS + 3).map(|kind| format!("1,1,1,1,1,k{kind},1,1\n")).collect();
-        let load = read(kinds.as_bytes());
+        let kinds: Vec<String> = (0..MAX_KINDS + 3).map(|kind| format!("1,1,1,1,1,k{kind},1,1\n")).collect();
+        let load = read(kinds.concat().as_bytes());
         assert_eq!((load.requests.end_ns.len(), load.lost.damage.count(BAD_LINE)), (MAX_KINDS, 3));
     }
 }

@@ -104,7 +104,7 @@ struct Rows {
 
 impl Part {
     /// Reads an account. `name` is that of the run in messages.
-    pub(super) fn read(name: String, bytes: &[u8]) -> Result<Self, MergeError> {
+    pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Self, MergeError> {
         let damaged = |what: String| MergeError::Damaged { file: format!("{name}/run.json"), what };
         if bytes.len() > MAX_BYTES {
             return Err(damaged("larger than 16 MB".to_owned()));
@@ -117,7 +117,7 @@ impl Part {
                 error.column()
             ))
         })?;
-        account.part(name.clone()).map_err(|what| damaged(what.to_owned()))
+        account.part(name.to_owned()).map_err(|what| damaged(what.to_owned()))
     }
 }
 

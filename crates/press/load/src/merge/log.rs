@@ -122,7 +122,9 @@ mod tests {
     #[test]
     fn a_histogram_of_ours_is_decoded_and_damage_anywhere_is_no_panic() {
         let mut histogram = crate::record::histogram();
-        (1..2_000u64).for_each(|at| histogram.saturating_record(at * at * 1_000));
+        for at in 1..2_000u64 {
+            histogram.saturating_record(at * at * 1_000);
+        }
         let mut unpacked = Vec::new();
         V2Serializer::new().serialize(&histogram, &mut unpacked).unwrap();
         assert_eq!(decoded(&encoded(&unpacked)), Some(histogram.clone()));

@@ -2,7 +2,7 @@
 //!
 //! Pages are not compressed, and times are encoded as differences, which makes them small enough. So nothing in the file unpacks to
 //! more than it is, and a reader can check how many rows there may be: the column `end_ns`, which every row has, takes eight bytes for
-//! each. DuckDB, pandas and Spark read all of these encodings.
+//! each. DuckDB and pyarrow read all of these encodings.
 
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
