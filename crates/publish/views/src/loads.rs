@@ -134,8 +134,14 @@ mod tests {
     fn pictures_have_a_sentence_with_their_figures_and_a_table() {
         let cells = vec![HeatCell { from_ns: 0, to_ns: 10, low: 0.1, high: 0.2, count: 7 }];
         let heat = Some(HeatMap { from_ns: 0, to_ns: 10, unit: "ms", cells });
-        let course =
-            Course { from_ns: 0, to_ns: 1, requests: 7, p50_ms: Some(0.15), p99_ms: None, max_ms: Some(950.0) };
+        let course = Course {
+            from_ns: 0,
+            to_ns: 1,
+            requests: 7,
+            p50_ms: Some(0.15),
+            p99_ms: None,
+            max_ms: Some(950.0),
+        };
         let percentiles = vec![Curve { name: "from the send", points: vec![(1.0, 0.1), (2.0, 0.2)] }];
         let pictures = Pictures { heat, courses: vec![course], percentiles };
         let html = super::heat(&pictures, "from the schedule").into_string();
