@@ -1,5 +1,7 @@
 //! `casebook load --record`: a load run and the recording of the service during it, as one exhibit on one clock.
 
+#![cfg(target_os = "linux")]
+#![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;

@@ -52,7 +52,16 @@ pub(crate) struct Beside {
     subject: Arc<Subject>,
     options: Arc<RecordOptions>,
     control: Arc<Control>,
-    thread: JoinHandle<Result<Outcome, recorder::Error>>,
+    /// `None` once it was joined.
+    thread: Option<JoinHandle<Result<Outcome, recorder::Error>>>,
+}
+
+/// Whatever goes wrong with the caller's own work, the recording is ended properly.
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.stop();
+        drop(self.thread.take().map(JoinHandle::join));
+    }
 }
 
 impl Beside {
@@ -75,7 +84,8 @@ impl Beside {
             move || recorded(&subject, &options, &control, &interrupt, &signs)
         };
         let thread = Builder::new().name("recording".to_owned()).spawn(work);
-        let this = Self { subject, options, control, thread: thread.context("cannot begin to record")? };
+        let thread = Some(thread.context("cannot begin to record")?);
+        let mut this = Self { subject, options, control, thread };
         let mut names: Option<Deadline> = None;
         loop {
             match seen.recv_timeout(LOOK_EVERY) {
@@ -105,7 +115,7 @@ impl Beside {
     }
 
     /// Ends it, and waits for the names of methods.
-    pub(crate) fn end(self, interrupt: &Interrupt) -> anyhow::Result<Recorded> {
+    pub(crate) fn end(mut self, interrupt: &Interrupt) -> anyhow::Result<Recorded> {
         self.stop();
         interrupt.waits_for("the names of methods that the runtime sends, up to 20 s of silence");
         if terminal::is_stderr() {
@@ -117,8 +127,9 @@ impl Beside {
         Ok(Recorded { subject, options, outcome: outcome? })
     }
 
-    fn joined(self) -> anyhow::Result<Outcome> {
-        match self.thread.join() {
+    fn joined(&mut self) -> anyhow::Result<Outcome> {
+        let thread = self.thread.take().context("the recording has ended before")?;
+        match thread.join() {
             Ok(Err(recorder::Error::Gone(pid))) => bail!("process {pid} has ended"),
             Ok(outcome) => Ok(outcome?),
             Err(_panic) => bail!("the thread that records panicked"),

@@ -93,8 +93,8 @@ mod tests {
     const TRACE: &str = "2026-11-30T10:00:00.123Z";
     const SECOND: i64 = 1_000_000_000;
 
-    fn check(run: Exhibit, expected: Option<(i64, i64, Option<i64>)>) {
-        let clock = of(&exhibit(TRACE, Some(5 * SECOND), 10 * SECOND), &run);
+    fn check(run: &Exhibit, expected: Option<(i64, i64, Option<i64>)>) {
+        let clock = of(&exhibit(TRACE, Some(5 * SECOND), 10 * SECOND), run);
         assert_eq!(clock.map(|of| (of.offset_ns, of.error_ns, of.utc_differs_ns)), expected);
     }
 
@@ -102,24 +102,27 @@ mod tests {
     fn the_monotonic_clock_decides_to_the_nanosecond() {
         // UTC is later by what the header of the trace was rounded down by.
         let run = exhibit("2026-11-30T10:00:01.123999999Z", Some(6 * SECOND + 7), SECOND);
-        check(run, Some((SECOND + 7, 0, Some(999_992))));
+        check(&run, Some((SECOND + 7, 0, Some(999_992))));
     }
 
     #[test]
     fn another_boot_or_clock_shows_in_utc_which_then_decides() {
         let run = |monotonic| exhibit("2026-11-30T10:00:01.123Z", monotonic, SECOND);
         for monotonic in [None, Some(i64::MIN), Some(i64::MAX), Some(6 * SECOND + MAX_DISAGREEMENT_NS + 1)] {
-            check(run(monotonic), Some((SECOND, UTC_ERROR_NS, None)));
+            check(&run(monotonic), Some((SECOND, UTC_ERROR_NS, None)));
         }
     }
 
     #[test]
     fn runs_of_another_time_are_left_as_they_are() {
-        check(exhibit("2026-11-30T10:00:10.123Z", Some(15 * SECOND), SECOND), None);
-        check(exhibit("2026-11-30T09:59:59.123Z", Some(4 * SECOND), SECOND), None);
-        check(exhibit("2026-11-30T09:59:59.123Z", Some(4 * SECOND), SECOND + 1), Some((-SECOND, 0, Some(0))));
-        check(exhibit("", Some(6 * SECOND), SECOND), None);
-        check(exhibit("9999-12-30T00:00:00Z", None, i64::MAX), None);
+        check(&exhibit("2026-11-30T10:00:10.123Z", Some(15 * SECOND), SECOND), None);
+        check(&exhibit("2026-11-30T09:59:59.123Z", Some(4 * SECOND), SECOND), None);
+        check(
+            &exhibit("2026-11-30T09:59:59.123Z", Some(4 * SECOND), SECOND + 1),
+            Some((-SECOND, 0, Some(0))),
+        );
+        check(&exhibit("", Some(6 * SECOND), SECOND), None);
+        check(&exhibit("9999-12-30T00:00:00Z", None, i64::MAX), None);
     }
 
     #[test]

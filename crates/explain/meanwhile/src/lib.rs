@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Overlap is said as overlap, never as a cause. The latency of each second is that of the requests that ended in it, so what they met
-//! may lie before it: it counts from its begin less its p99. Nothing here prints.
+//! may lie before it: it counts from its start minus its p99. Nothing here prints.
 
 mod conditions;
 mod intervals;
@@ -252,7 +252,7 @@ fn of_seconds(
     if said.is_empty() {
         let names: Vec<&str> = conditions.iter().map(|of| of.name.as_str()).collect();
         let what = if names.is_empty() {
-            "nothing was recorded that has a begin and an end".to_owned()
+            "nothing was recorded that has a start and an end".to_owned()
         } else {
             format!("the slowest seconds overlap none of these more than by chance: {}", names.join(", "))
         };

@@ -15,6 +15,8 @@ const SLOWEST: usize = 100;
 /// The fewest and the most that are examined.
 const LEAST: usize = 10;
 const MOST: usize = 100;
+/// Conditions with more intervals are not compared with single requests: each of them would be moved for each request.
+const MOST_INTERVALS: usize = 100_000;
 /// So many standard deviations above what chance makes are said.
 const DEVIATIONS: f64 = 3.0;
 
@@ -35,7 +37,8 @@ pub(crate) fn sentences(load: &Load, trace: &Trace, conditions: &[Condition], ru
         of_load
     };
     let slowest = slowest(requests, run);
-    conditions.iter().filter_map(|of| sentence(&slowest, of, run)).collect()
+    let few = conditions.iter().filter(|of| of.when.len() <= MOST_INTERVALS);
+    few.filter_map(|of| sentence(&slowest, of, run)).collect()
 }
 
 /// The slowest hundredth, slowest first; none of too few, or if they are not slow beside the others.

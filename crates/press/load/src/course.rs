@@ -7,7 +7,7 @@ use crate::pace::Pace;
 use crate::parts::Parts;
 use crate::record::{Counts, Ended, Interval};
 use crate::requests::{Feed, Request, Sent};
-use crate::scenario::{Answer, Flow, Script, Tally, Unfit};
+use crate::scenario::{Answer, Flow, Script, Tally};
 use crate::work::{SECOND_NS, Work};
 use std::sync::atomic::Ordering;
 
@@ -135,13 +135,11 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         let request = script.request_of(&flow);
         let parts =
             if self.work.prepared.is_constant(request) { Ok(None) } else { script.parts(&flow).map(Some) };
-        match parts {
-            Ok(parts) => Some(Next { flow: Some(flow), request, parts }),
-            Err(Unfit) => {
-                self.refuse(Some(flow), due_ns, now_ns);
-                None
-            }
+        if let Ok(parts) = parts {
+            return Some(Next { flow: Some(flow), request, parts });
         }
+        self.refuse(Some(flow), due_ns, now_ns);
+        None
     }
 
     /// A request that was taken cannot be sent.

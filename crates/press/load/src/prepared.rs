@@ -2,13 +2,13 @@
 
 use crate::parts::{Http2Error, Message, Parts};
 use crate::plan::{Plan, Protocol};
-use crate::scenario::{Unfit, Wanted};
+use crate::scenario::{Request, Unfit, Wanted};
 
 /// A request that no value changes.
 #[derive(Debug)]
 enum Constant {
     Http1 { bytes: Vec<u8>, is_head: bool },
-    Http2(Message),
+    Http2(Box<Message>),
 }
 
 /// All requests of a plan.
@@ -37,13 +37,13 @@ impl<'a> Prepared<'a> {
                 parts.http1(&plan.target.authority, plan.keeps_alive, &mut bytes);
                 Ok(Constant::Http1 { bytes, is_head: parts.is_head() })
             }
-            Protocol::Http2 { .. } => parts.http2(&plan.target).map(Constant::Http2),
+            Protocol::Http2 { .. } => parts.http2(&plan.target).map(|of| Constant::Http2(Box::new(of))),
         };
         let Some(scenario) = &plan.scenario else {
             return Ok(Self { plan, constant: vec![Some(of(plan.parts())?)] });
         };
         if plan.protocol != Protocol::Http1 {
-            let mut headers = scenario.requests().flat_map(|of| of.headers());
+            let mut headers = scenario.requests().flat_map(Request::headers);
             headers.try_for_each(Http2Error::check)?;
         }
         let count = scenario.requests().count();
@@ -86,7 +86,7 @@ impl<'a> Prepared<'a> {
     pub(crate) fn message(&self, request: usize, parts: Option<&Parts<'_>>) -> Result<Message, Unfit> {
         match (parts, self.constant(request)) {
             (Some(parts), _) => parts.http2(&self.plan.target).map_err(|_invalid| Unfit),
-            (None, Some(Constant::Http2(message))) => Ok(message.clone()),
+            (None, Some(Constant::Http2(message))) => Ok(Message::clone(message)),
             (None, _) => Err(Unfit),
         }
     }

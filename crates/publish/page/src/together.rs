@@ -332,3 +332,102 @@ impl<K: KindOfPages> Links for Within<'_, K> {
         self.ctx.kind().written_list(names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use import::Options;
+    use model::{LoadBucketRow, LoadSecondRow, OneClock};
+    use std::path::PathBuf;
+
+    /// A run of eight seconds that begins half a second after the fixture, against an address that is no markup.
+    fn together(subject: &str) -> Together {
+        let path =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/starvation.nettrace.zst");
+        let trace =
+            import::open(&path, Options { payloads: false, threads: 1 }).unwrap().into_trace().unwrap();
+        let mut load = Load::default();
+        let basis = load.strings.intern(model::SCHEDULE);
+        load.latency.push(model::LatencyRow { basis, quantile: 1.0, ms: 900.0 });
+        for second in 0..8 {
+            let (ts_ns, dur_ns) = (second * 1_000_000_000, 1_000_000_000);
+            let ms = if second == 3 { 900.0 } else { 2.0 };
+            load.histogram.push(LoadBucketRow { ts_ns, dur_ns, basis, from_ms: ms, to_ms: ms, count: 100 });
+            load.seconds.push(LoadSecondRow {
+                ts_ns,
+                dur_ns,
+                asked: 100,
+                sent: 100,
+                answered: 100,
+                errors: 1,
+                timeouts: 0,
+                lateness_max_ns: 0,
+            });
+        }
+        load.exhibit.duration_ns = 8_000_000_000;
+        load.run.url = Some(subject.to_owned());
+        load.set_clock(
+            OneClock { offset_ns: 500_000_000, error_ns: 0, utc_differs_ns: Some(0) },
+            &trace.exhibit,
+        );
+        Together::new(subject, &Arc::new(load), &trace, &MyCode::default())
+    }
+
+    fn page(of: &Together, address: &str) -> (u16, String) {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            let mut parts = text.split('%');
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| {
+                let (code, rest) = part.split_at(2);
+                text + &char::from(u8::from_str_radix(code, 16).unwrap()).to_string() + rest
+            })
+        };
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let query: Vec<_> = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
+        let reply = of.answer(&decoded(path), &query);
+        (reply.status, String::from_utf8(reply.body).unwrap())
+    }
+
+    #[test]
+    fn every_link_of_the_first_page_leads_to_a_page() {
+        let of = together("http://127.0.0.1/");
+        let (status, first) = page(&of, "/");
+        assert_eq!(status, 200);
+        assert!(
+            first.contains("Latency, and what the service did") && first.contains("data-lane=\"failures\""),
+            "{first}"
+        );
+        let hrefs = first.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let hrefs: Vec<String> =
+            hrefs.filter(|href| !href.starts_with('#')).map(|href| href.replace("&amp;", "&")).collect();
+        assert!(
+            hrefs.iter().any(|href| href.starts_with("trace/?from=2.6&to=4.5")),
+            "the slow second: {hrefs:?}"
+        );
+        for href in &hrefs {
+            let (status, _) = page(&of, &format!("/{}", href.trim_start_matches("./")));
+            assert_eq!(status, 200, "{href}");
+        }
+        for inner in ["/load/", "/trace/gc"] {
+            let (status, html) = page(&of, inner);
+            assert!(status == 200 && html.contains(UP) && html.contains("href=\"../\""), "{inner}");
+        }
+        assert_eq!(page(&of, "/trace/nothing").0, 404);
+        assert_eq!(page(&of, "/nothing").0, 404);
+    }
+
+    #[test]
+    fn no_text_becomes_markup_and_a_file_needs_nothing_else() {
+        let hostile = "\"><script>alert(1)</script>";
+        let of = together(hostile);
+        for html in [page(&of, "/").1, of.file()] {
+            assert!(!html.contains("<script>alert") && html.contains("&lt;script&gt;alert"));
+        }
+        let file = of.file();
+        for sign in ["href=\"assets/", "src=\"", "href=\"trace", "href=\"load"] {
+            assert!(!file.contains(sign), "{sign}");
+        }
+    }
+}
