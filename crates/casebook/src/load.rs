@@ -7,7 +7,7 @@ use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use load::{
     Drive, Kept, Latencies, Loaded, Objective, Plan, Schedule, Second, Target, Trust, Verdict, Watcher,
 };
@@ -184,7 +184,7 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     if let Some(Command::Import(args)) = args.command {
         return import::run(&args);
     }
-    let loaded = scenario::read(&mut args)?;
+    let loaded = with_scenario(&mut args)?;
     let (format, warmup, rules) = (args.format, args.warmup, args.outputs.rules());
     let (objectives, output) = (args.objectives.clone(), args.output.clone());
     let plan = plan(args, loaded)?;
@@ -292,10 +292,30 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
+/// Reads the scenario, if there is one. Options that the command line does not have are set from it.
+fn with_scenario(args: &mut Args) -> anyhow::Result<Option<Loaded>> {
+    let Some(path) = args.scenario.clone() else { return Ok(None) };
+    let loaded = scenario::read(&path, args.url.as_deref(), args.seed)?;
+    let in_file = |error: String| anyhow!("{}: {error}", path.display());
+    let has_drive = args.rate.is_some() || args.users.is_some() || args.arrivals.is_some();
+    if let Some(text) = loaded.rate.as_deref().filter(|_| !has_drive) {
+        args.rate = Some(rate(text).map_err(in_file)?);
+    }
+    if args.duration.is_none() {
+        args.duration = loaded.duration.as_deref().map(duration::parse).transpose().map_err(in_file)?;
+    }
+    if args.objectives.is_empty() {
+        let parsed = loaded.slo.iter().map(|text| text.parse::<Objective>());
+        args.objectives = parsed.collect::<Result<_, _>>().map_err(|error| in_file(error.to_string()))?;
+    }
+    args.yes_this_host.extend(loaded.allow.iter().cloned());
+    Ok(Some(loaded))
+}
+
 fn plan(args: Args, loaded: Option<Loaded>) -> anyhow::Result<Plan> {
     let (target, scenario) = match loaded {
         Some(of) => (of.target, Some(Arc::new(of.scenario))),
-        None => (Target::parse(&scenario::url(args.url)?)?, None),
+        None => (Target::parse(&args.url.context("expected a URL, or --scenario FILE")?)?, None),
     };
     target.check(&args.yes_this_host)?;
     let body = match (args.data, args.data_file) {

@@ -1,9 +1,8 @@
 //! A run as a JSON document: what `load --format json` prints, and `run.json` of an exhibit.
 
-use crate::figures::{Figures, Percentiles};
+use crate::figures::Figures;
 use crate::plan::{Drive, Plan};
-use crate::record::Counts;
-use crate::requests;
+use crate::requests::{self, errors, percentiles, statuses};
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
@@ -90,19 +89,6 @@ fn counts(run: &Run) -> Map<String, Value> {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Requests without a response, by kind.
-pub(crate) fn errors(counts: &Counts) -> Value {
-    let errors = counts.errors().map(|(of, count)| (of.name().to_owned(), json!(count)));
-    Value::Object(errors.collect())
-}
-
-/// Responses by status.
-pub(crate) fn statuses(counts: &Counts) -> Value {
-    let mut statuses = counts.statuses.clone();
-    statuses.sort_unstable();
-    Value::Object(statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect())
-}
-
 fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
     let (name, value) = match verdict {
         Verdict::Met(value) => ("met", Some(value)),
@@ -110,10 +96,6 @@ fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
         Verdict::TooFew => ("too few requests", None),
     };
     json!({"objective": of.text(), "verdict": name, "value": value, "unit": of.unit()})
-}
-
-pub(crate) fn percentiles(of: Percentiles) -> Value {
-    of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }
 
 fn schedule(plan: &Plan) -> Value {

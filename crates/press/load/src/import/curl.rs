@@ -1,6 +1,6 @@
 //! `curl` command lines: which request each would send.
 
-use super::{Entry, EntryBody, Notes, Skipped};
+use super::entry::{Entry, EntryBody, Notes, Skipped};
 use crate::scenario::template::percent_encoded;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
