@@ -188,7 +188,8 @@ impl Scenario {
             return Ok(path);
         }
         let end = path.find('#').unwrap_or(path.len());
-        let path = path.get(..end).unwrap_or_default();
+        // Two slashes begin a host, which is another one.
+        let path = path.get(..end).filter(|path| !path.starts_with("//")).ok_or(Unfit)?;
         let path = self.origin.own_path(path).map_err(|_other_origin| Unfit)?;
         Ok(template::encoded(path, |byte| byte.is_ascii_graphic()).into())
     }
