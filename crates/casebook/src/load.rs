@@ -15,7 +15,7 @@ use crate::outputs::Outputs;
 use crate::record::{Beside, Wanted};
 use crate::target;
 use crate::{duration, profile, terminal};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
 use load::{
     Abort, Drive, Kept, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second, Target,
@@ -250,7 +250,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     if !args.merge.is_empty() {
         return merge::run(&args);
     }
-    let loaded = scenario::read(&mut args)?;
+    let loaded = with_scenario(&mut args)?;
     let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
     let start_at = args.start_at;
     let (objectives, output, requests) = (args.objectives.clone(), args.output.clone(), args.requests);
@@ -413,10 +413,30 @@ fn command(words: impl Iterator<Item = OsString>) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
+/// Reads the scenario, if there is one. Options that the command line does not have are set from it.
+fn with_scenario(args: &mut Args) -> anyhow::Result<Option<Loaded>> {
+    let Some(path) = args.scenario.clone() else { return Ok(None) };
+    let loaded = scenario::read(&path, args.url.as_deref(), args.seed)?;
+    let in_file = |error: String| anyhow!("{}: {error}", path.display());
+    let has_drive = args.rate.is_some() || args.users.is_some() || args.arrivals.is_some();
+    if let Some(text) = loaded.rate.as_deref().filter(|_| !has_drive) {
+        args.rate = Some(rate(text).map_err(in_file)?);
+    }
+    if args.duration.is_none() {
+        args.duration = loaded.duration.as_deref().map(duration::parse).transpose().map_err(in_file)?;
+    }
+    if args.objectives.is_empty() {
+        let parsed = loaded.slo.iter().map(|text| text.parse::<Objective>());
+        args.objectives = parsed.collect::<Result<_, _>>().map_err(|error| in_file(error.to_string()))?;
+    }
+    args.connecting.yes_this_host.extend(loaded.allow.iter().cloned());
+    Ok(Some(loaded))
+}
+
 fn plan(args: Args, loaded: Option<Loaded>) -> anyhow::Result<Plan> {
     let (target, scenario) = match loaded {
         Some(of) => (of.target, Some(Arc::new(of.scenario))),
-        None => (Target::parse(&scenario::url(args.url)?)?, None),
+        None => (Target::parse(&args.url.context("expected a URL, or --scenario FILE")?)?, None),
     };
     let target = args.connecting.target(target)?;
     let body = match (args.data, args.data_file) {

@@ -1,8 +1,8 @@
-//! The requests and flows of a scenario as JSON.
+//! What became of requests as JSON: of all, of each request of a scenario, and of its flows.
 
-use crate::document::{errors, percentiles, statuses};
 use crate::figures::Percentiles;
 use crate::plan::Plan;
+use crate::record::Counts;
 use crate::run::Run;
 use crate::scenario::Scenario;
 use serde_json::{Map, Value, json};
@@ -52,4 +52,22 @@ fn flows(scenario: &Scenario, run: &Run) -> Value {
     let flows = scenario.flows().zip(&run.tally.flows);
     let named = flows.filter_map(|(name, tally)| Some((name?, tally)));
     named.map(|(name, of)| json!({"name": name, "planned": of.planned, "completed": of.completed})).collect()
+}
+
+/// Requests without a response, by kind.
+pub(crate) fn errors(counts: &Counts) -> Value {
+    let errors = counts.errors().map(|(of, count)| (of.name().to_owned(), json!(count)));
+    Value::Object(errors.collect())
+}
+
+/// Responses by status.
+pub(crate) fn statuses(counts: &Counts) -> Value {
+    let mut statuses = counts.statuses.clone();
+    statuses.sort_unstable();
+    Value::Object(statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect())
+}
+
+/// Percentiles in milliseconds, by name.
+pub(crate) fn percentiles(of: Percentiles) -> Value {
+    of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }

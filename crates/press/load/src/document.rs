@@ -1,9 +1,8 @@
 //! A run as a JSON document: what `load --format json` prints, and `run.json` of an exhibit.
 
-use crate::by_request;
-use crate::figures::{Figures, Percentiles};
+use crate::by_request::{self, errors, percentiles, statuses};
+use crate::figures::Figures;
 use crate::plan::{Drive, Plan, Protocol};
-use crate::record::Counts;
 use crate::run::{Run, Second};
 use crate::schedule::Schedule;
 use crate::slo::{Objective, Verdict};
@@ -101,19 +100,6 @@ fn counts(run: &Run) -> Map<String, Value> {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Requests without a response, by kind.
-pub(crate) fn errors(counts: &Counts) -> Value {
-    let errors = counts.errors().map(|(of, count)| (of.name().to_owned(), json!(count)));
-    Value::Object(errors.collect())
-}
-
-/// Responses by status.
-pub(crate) fn statuses(counts: &Counts) -> Value {
-    let mut statuses = counts.statuses.clone();
-    statuses.sort_unstable();
-    Value::Object(statuses.into_iter().map(|(of, count)| (of.to_string(), json!(count))).collect())
-}
-
 fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
     let (name, value) = match verdict {
         Verdict::Met(value) => ("met", Some(value)),
@@ -126,10 +112,6 @@ fn objective((of, verdict): &(&Objective, Verdict)) -> Value {
 fn steady(of: &Steadiness) -> Value {
     let change = |of: &Shift| json!({"ts_ns": of.ts_ns, "metric": of.metric, "before_ms": of.before_ms, "after_ms": of.after_ms});
     json!({"verdict": of.name(), "changes": of.changes().iter().map(change).collect::<Vec<_>>()})
-}
-
-pub(crate) fn percentiles(of: Percentiles) -> Value {
-    of.named().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into()
 }
 
 fn drive(of: &Drive) -> Value {

@@ -9,6 +9,7 @@
 //! Nothing is sent, expanded or run, and no file that a command names is read.
 
 mod curl;
+mod entry;
 mod har;
 mod shell;
 
@@ -16,14 +17,13 @@ use crate::scenario::file::{FlowFile, RequestFile, ScenarioFile};
 use crate::scenario::template::{encoded, escaped};
 use crate::scenario::{MAX_HEADERS, MAX_REQUESTS, MAX_WEIGHT};
 use crate::target::Target;
+use entry::{Entry, EntryBody, Notes};
 pub use shell::ShellError;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The longest name that a request gets, in letters.
 const MAX_NAME: usize = 100;
-/// Kinds of notes that are kept. A text can have any number of unknown options.
-const MAX_NOTES: usize = 100;
 
 /// Headers that a connection sets itself.
 const OF_CONNECTION: &[&str] = &[
@@ -89,61 +89,6 @@ pub struct ImportOptions<'a> {
     pub host: Option<&'a str>,
     /// Keep the requests in their order, as one flow, instead of choosing among them.
     pub as_flow: bool,
-}
-
-/// A request, wherever it comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    method: String,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: Option<EntryBody>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum EntryBody {
-    Text(String),
-    File(String),
-}
-
-/// Why a request is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Skipped {
-    NoUrl,
-    Form,
-    Upload,
-    EncodedFile,
-    SeveralBodies,
-}
-
-impl Skipped {
-    fn words(self) -> &'static str {
-        match self {
-            Self::NoUrl => "commands without a URL: left out",
-            Self::Form => "requests with a form in several parts (-F, multipart): left out",
-            Self::Upload => "uploads of files (-T): left out",
-            Self::EncodedFile => "requests with --data-urlencode of a file: left out",
-            Self::SeveralBodies => "requests with a file among several bodies: left out",
-        }
-    }
-}
-
-/// What was left out, and how often.
-#[derive(Debug, Default)]
-struct Notes(BTreeMap<String, u64>);
-
-impl Notes {
-    fn add(&mut self, what: &str) {
-        self.add_many(what, 1);
-    }
-
-    fn add_many(&mut self, what: &str, count: u64) {
-        let has_room = self.0.len() < MAX_NOTES || self.0.contains_key(what);
-        let what = if has_room { what } else { "other options: left out" };
-        if count > 0 {
-            *self.0.entry(what.to_owned()).or_default() += count;
-        }
-    }
 }
 
 /// Makes a scenario of a HAR file or of `curl` command lines.
@@ -220,7 +165,7 @@ fn assemble(
         }
     }
     let Some(origin) = most_frequent(&placed) else {
-        return Err(ImportError::NoRequests(notes.0.into_iter().collect()));
+        return Err(ImportError::NoRequests(notes.into_list()));
     };
     let (own, others): (Vec<_>, Vec<_>) = placed.into_iter().partition(|of| of.origin == origin);
     notes.add_many(
@@ -248,12 +193,7 @@ fn assemble(
         file.request = requests;
     }
     let text = toml::to_string_pretty(&file).map_err(ImportError::Write)?;
-    Ok(Imported {
-        text,
-        requests: count,
-        notes: notes.0.into_iter().collect(),
-        secrets: secrets.into_values().collect(),
-    })
+    Ok(Imported { text, requests: count, notes: notes.into_list(), secrets: secrets.into_values().collect() })
 }
 
 /// The origin that most requests go to; of several, the one that comes first.

@@ -114,7 +114,6 @@ impl Target {
     /// The path of a text that is a path itself, or a URL of the same origin.
     pub(crate) fn own_path<'a>(&self, text: &'a str) -> Result<&'a str, String> {
         if text.starts_with('/') {
-            // Some servers take what follows two slashes for a host.
             return Ok(text);
         }
         let from = text.find("://").map(|at| at + 3);

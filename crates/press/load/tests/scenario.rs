@@ -353,10 +353,15 @@ fn a_value_cannot_add_a_header() {
 
 #[test]
 fn a_location_of_another_origin_is_not_asked() {
-    let text = "[[flow]]\n[[flow.step]]\nname='a'\npath='/a'\nextract = { next = { regex = '\\w+://[^ ]+' } }\n\
+    let text = "[[flow]]\n[[flow.step]]\nname='a'\npath='/a'\nextract = { next = { regex = '.+' } }\n\
                 [[flow.step]]\nname='b'\npath='{{next}}'";
     let own = Arc::new(Mutex::new(String::new()));
-    for (next, refused, responses) in [("http://192.0.2.1/x", 5, 5), ("{own}/x y\u{e9}#top", 0, 10)] {
+    for (next, refused, responses) in [
+        ("http://192.0.2.1/x", 5, 5),
+        ("{own}x/x", 5, 5),
+        ("//192.0.2.1/x", 5, 5),
+        ("{own}/x y\u{e9}#top", 0, 10),
+    ] {
         let origin = Arc::clone(&own);
         let (url, log) = service(move |_| {
             answer(200, "", &next.replace("{own}", &origin.lock().unwrap()).replace(' ', "%20"))

@@ -60,7 +60,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         .map(|row| (facts.load.strings.text(row.what), real(row.count)))
         .filter(|(status, count)| is_failed(status) && *count > 0.0)
         .collect();
-    let failed: f64 = statuses.iter().map(|(_, count)| count).sum();
+    // The sum of nothing is -0.
+    let failed = statuses.iter().map(|(_, count)| count).sum::<f64>().abs();
     // A response that failed by its status and by a check has failed once.
     let wrong = (facts.metric("failed_responses").unwrap_or(0.0) - failed).max(0.0);
     if errors + failed + wrong <= 0.0 {

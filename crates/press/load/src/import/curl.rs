@@ -1,6 +1,6 @@
 //! `curl` command lines: which request each would send.
 
-use super::{Entry, EntryBody, Notes, Skipped};
+use super::entry::{Entry, EntryBody, Notes, Skipped};
 use crate::scenario::template::percent_encoded;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +37,18 @@ const IGNORED_WITH_VALUE: &[&str] = &[
     "--noproxy",
     "-K",
     "--config",
+    "-U",
+    "--proxy-user",
+    "-z",
+    "--time-cond",
+    "-C",
+    "--continue-at",
+    "-y",
+    "-Y",
+    "-Q",
+    "--quote",
+    "-P",
+    "-t",
 ];
 /// Options without a value that do not change the request.
 const SILENT: &[&str] = &[
@@ -62,7 +74,7 @@ const SILENT: &[&str] = &[
     "--path-as-is",
 ];
 /// One letter behind a `-` that takes a value.
-const LETTERS_WITH_VALUE: &str = "XHdubAeFoxmwcEDKrT";
+const LETTERS_WITH_VALUE: &str = "XHdubAeFoxmwcEDKrTUzCyYQPt";
 
 /// The options that matter, with the letters that stand for them.
 fn long(option: &str) -> &str {

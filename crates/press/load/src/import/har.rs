@@ -1,6 +1,6 @@
 //! HAR files: what a browser saves of the requests of a page (HTTP Archive 1.2). Only the requests are read.
 
-use super::{Entry, EntryBody, Notes, Skipped};
+use super::entry::{Entry, EntryBody, Notes, Skipped};
 use crate::scenario::template::percent_encoded;
 use serde::Deserialize;
 

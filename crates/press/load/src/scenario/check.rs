@@ -218,7 +218,7 @@ fn is_same(found: &Value, expected: &Value) -> bool {
         || is_real && found.as_f64().zip(expected.as_f64()).is_some_and(|(a, b)| a.total_cmp(&b).is_eq())
 }
 
-/// A value of JSON as it is put into a request. `null` is no value.
+/// A value of JSON as it is put into a request. `null` does not count as one.
 fn text_of(value: Value) -> Option<String> {
     match value {
         Value::Null => None,

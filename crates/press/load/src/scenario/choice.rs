@@ -1,11 +1,10 @@
 //! Random choices that only depend on the seed and on what they are for: any number of threads makes the same ones.
 
-/// A number whose bits all depend on all bits of the other (the end of SplitMix64).
+use base::random::SplitMix;
+
+/// A number whose bits all depend on all bits of the other.
 pub(super) fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    SplitMix(number).number()
 }
 
 /// A random number for these: the seed, the number of the arrival, and which of its choices it is.

@@ -2,9 +2,9 @@
 
 use super::check::{CheckError, Checks};
 use super::file::{Order, RequestFile, ScenarioFile};
+use super::model::{Body, FlowOf, Request, Scenario, is_control};
 use super::rows::Rows;
 use super::template::{Place, Source, Template, TemplateError};
-use super::{Body, FlowOf, Request, Scenario, is_control};
 use crate::target::{Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -306,7 +306,7 @@ impl Compiling<'_> {
             let none = self.template("headers", "identity", Place::Header, &mut places, extracted)?;
             headers.push(("Accept-Encoding".to_owned(), none));
         }
-        let think_ns = crate::plan::nanoseconds(think);
+        let think_ns = u64::try_from(think.as_nanos()).unwrap_or(u64::MAX);
         Ok(Request { name, method, path, headers, body, think_ns, checks })
     }
 

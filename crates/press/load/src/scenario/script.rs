@@ -7,8 +7,8 @@
 //! ```
 
 use super::answer::Answer;
+use super::model::{Flow, Scenario, Unfit};
 use super::tally::Tally;
-use super::{Flow, Scenario, Unfit};
 use crate::outcome::Outcome;
 use crate::parts::Parts;
 use crate::record::{Counts, Ended, Interval};

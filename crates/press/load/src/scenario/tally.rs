@@ -1,6 +1,6 @@
 //! What became of each request and each flow of a scenario: how often it was planned, how it ended, how long it took.
 
-use super::Scenario;
+use super::model::Scenario;
 use crate::record::{Counts, Ended, histogram};
 use hdrhistogram::Histogram;
 
