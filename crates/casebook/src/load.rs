@@ -5,10 +5,12 @@ use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::{duration, terminal};
 use anyhow::{Context, bail};
+use form::Format;
 use load::{
     Abort, Drive, Kept, Latencies, Objective, Plan, Prospects, Run, Schedule, Second, Target, Trust, Verdict,
     Watcher,
 };
+use merge::Merge;
 use progress::Progress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+mod form;
 mod merge;
 mod progress;
 
@@ -130,18 +133,6 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// How the result is printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
-    /// Metrics in the text format of Prometheus
-    Prometheus,
-}
-
 /// Files that are open besides connections.
 const OTHER_FILES: u64 = 64;
 /// How long requests are sent unless the user says otherwise.
@@ -230,7 +221,14 @@ fn wait(until: SystemTime, stop: &AtomicBool) {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !args.merge.is_empty() {
-        return merge::run(&args);
+        return merge::run(&Merge {
+            runs: &args.merge,
+            out: args.output.as_deref(),
+            rules: args.outputs.rules(),
+            objectives: &args.objectives,
+            format: args.format,
+            command: command(std::env::args_os()),
+        });
     }
     let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
     let start_at = args.start_at;

@@ -2,8 +2,9 @@
 
 use crate::figures::{Figures, Percentiles};
 use crate::plan::{Drive, Plan};
-use crate::run::{Run, Second};
+use crate::run::Run;
 use crate::schedule::Schedule;
+use crate::second::Second;
 use crate::slo::{Objective, Verdict};
 use crate::steady::{Shift, Steadiness};
 use jiff::Timestamp;
