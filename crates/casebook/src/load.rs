@@ -1,6 +1,7 @@
 //! `casebook load`: requests to a service at a given rate, and what became of each.
 
 mod connecting;
+mod form;
 mod import;
 mod merge;
 mod progress;
@@ -12,15 +13,17 @@ use crate::config::Config;
 use crate::format::print_json;
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
-use crate::record::{Beside, Wanted};
+use crate::record::{Beside, Recorded, Wanted};
 use crate::target;
 use crate::{duration, profile, terminal};
 use anyhow::{Context, anyhow, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
+use form::Format;
 use load::{
     Abort, Drive, Kept, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second, Target,
     Verdict, Watcher,
 };
+use merge::Merge;
 use progress::Progress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -52,7 +55,6 @@ Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is abo
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -147,18 +149,6 @@ enum Command {
     Import(import::Args),
 }
 
-/// How the result is printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
-    /// Metrics in the text format of Prometheus
-    Prometheus,
-}
-
 /// Files that are open besides connections.
 const OTHER_FILES: u64 = 64;
 /// How long requests are sent unless the user says otherwise.
@@ -248,7 +238,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         return import::run(&args);
     }
     if !args.merge.is_empty() {
-        return merge::run(&args);
+        return add_runs(&args);
     }
     let loaded = with_scenario(&mut args)?;
     let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
@@ -279,20 +269,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         if requests { kept.with_requests() } else { Ok(kept) }
     });
     let mut kept = kept.transpose()?;
-    let before = match warmup {
-        Some(duration) => {
-            let plan = Plan { duration, ..plan.clone() };
-            let mut shown = Shown {
-                progress: Progress::new("warm-up", &plan),
-                kept: None,
-                prospects: None,
-                start_at: None,
-            };
-            let run = load::run(&plan, stop, &mut shown)?;
-            Some((plan, run))
-        }
-        None => None,
-    };
+    let before = warmup.map(|duration| warm_up(&plan, duration, stop)).transpose()?;
     let prospects = Watched {
         prospects: Prospects::new(&plan, &objectives),
         end: plan.duration,
@@ -331,19 +308,10 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         Format::Json => print_json(&document)?,
         Format::Prometheus => terminal::print(&text::load::prometheus(&plan, &run, &verdicts))?,
         Format::Text => {
-            let warmup = before.as_ref().map(|(_, run)| run);
-            let out = output.as_ref().map(|out| out.display().to_string());
-            let shown = text::load::Shown {
-                plan: &plan,
-                run: &run,
-                warmup,
-                verdicts: &verdicts,
-                out: out.as_deref(),
-            };
-            if let Some(recorded) = &recorded {
-                terminal::print(&format!("{}\n", recorded.text()))?;
-            }
-            terminal::print(&text::load::page(&shown, terminal::width()))?;
+            let (warmup, out) =
+                (before.as_ref().map(|(_, run)| run), output.as_ref().map(|of| of.display().to_string()));
+            let (plan, run, verdicts, out) = (&plan, &run, verdicts.as_slice(), out.as_deref());
+            print_page(&text::load::Shown { plan, run, warmup, verdicts, out }, recorded.as_ref())?;
         }
     }
     if recorded.is_some_and(|recorded| recorded.is_failed()) {
@@ -352,6 +320,34 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let is_missed =
         run.abort.is_some() || verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Adds the runs that the user named.
+fn add_runs(args: &Args) -> anyhow::Result<ExitCode> {
+    merge::run(&Merge {
+        runs: &args.merge,
+        out: args.output.as_deref(),
+        rules: args.outputs.rules(),
+        objectives: &args.objectives,
+        format: args.format,
+        command: command(std::env::args_os()),
+    })
+}
+
+/// Runs a plan before anything is measured.
+fn warm_up(plan: &Plan, duration: Duration, stop: &AtomicBool) -> anyhow::Result<(Plan, Run)> {
+    let plan = Plan { duration, ..plan.clone() };
+    let mut shown =
+        Shown { progress: Progress::new("warm-up", &plan), kept: None, prospects: None, start_at: None };
+    let run = load::run(&plan, stop, &mut shown)?;
+    Ok((plan, run))
+}
+
+fn print_page(shown: &text::load::Shown<'_>, recorded: Option<&Recorded>) -> anyhow::Result<()> {
+    if let Some(recorded) = recorded {
+        terminal::print(&format!("{}\n", recorded.text()))?;
+    }
+    Ok(terminal::print(&text::load::page(shown, terminal::width()))?)
 }
 
 /// The times in a file, in nanoseconds.

@@ -18,7 +18,7 @@ use crate::random::SplitMix;
 
 /// Fewer values are not tested.
 pub const MIN_VALUES: usize = 30;
-/// Values between two changes, at least: what lasts less is no change for good.
+/// Values between two changes, at least: what lasts less has not changed for good.
 const MIN_PART: usize = 5;
 /// The number of permutations.
 const PERMUTATIONS: u32 = 999;
@@ -243,8 +243,8 @@ mod tests {
         }
     }
 
-    /// What stationary latencies look like: the median of a second with 51 requests, a single value with a long tail, a second in
-    /// five in which the service stops, and values that are like the one before.
+    /// What stationary latencies look like: the median of 51 requests, a single value with a long tail, one value in five
+    /// at which the service stops, and values that are like the one before.
     const STATIONARY: [Made; 4] = [
         Made { name: "exponential", value: |noise, _| noise.median_of_exponential(51) },
         Made { name: "lognormal", value: |noise, _| (0.3 * noise.normal()).exp() },

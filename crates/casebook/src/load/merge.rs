@@ -1,8 +1,9 @@
 //! `casebook load --merge`: several kept runs as one.
 
-use super::{Args, Format, command};
+use super::form::Format;
 use crate::format::print_json;
 use crate::terminal;
+use exhibit::Rules;
 use load::{Kept, Latencies, Objective, Second, Verdict, Watcher, merge};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,9 +22,22 @@ impl Watcher for Log {
     }
 }
 
+/// What is merged, and what becomes of it.
+pub(super) struct Merge<'a> {
+    /// The folders of the runs.
+    pub(super) runs: &'a [PathBuf],
+    /// Where the sum is kept.
+    pub(super) out: Option<&'a Path>,
+    pub(super) rules: Rules,
+    pub(super) objectives: &'a [Objective],
+    pub(super) format: Format,
+    /// The command line.
+    pub(super) command: String,
+}
+
 /// Adds the runs, prints the sum and keeps it.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let runs: Vec<&Path> = args.merge.iter().map(PathBuf::as_path).collect();
+pub(super) fn run(args: &Merge<'_>) -> anyhow::Result<ExitCode> {
+    let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     // Once without an output, so that runs that cannot be merged leave nothing.
     let merged = merge(&runs, &mut ())?;
     let verdicts: Vec<(&Objective, Verdict)> =
@@ -31,10 +45,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut document = load::document(&merged.plan, &merged.run, None, &verdicts);
     document["notes"] = merged.notes.iter().map(String::as_str).collect();
     document["merged"] = runs.len().into();
-    if let Some(out) = &args.output {
+    if let Some(out) = args.out {
         let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
-        let rules = args.outputs.rules();
-        let mut log = Log(Kept::create(out, rules, &merged.plan, tool, command(std::env::args_os()))?);
+        let mut log = Log(Kept::create(out, args.rules, &merged.plan, tool, args.command.clone())?);
         merge(&runs, &mut log)?;
         log.0.finish(&document, merged.run.ended())?;
     }
@@ -44,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             terminal::print(&text::load::prometheus(&merged.plan, &merged.run, &verdicts))?;
         }
         Format::Text => {
-            let out = args.output.as_ref().map(|out| out.display().to_string());
+            let out = args.out.map(|out| out.display().to_string());
             let shown = text::load::Shown {
                 plan: &merged.plan,
                 run: &merged.run,

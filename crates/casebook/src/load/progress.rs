@@ -25,7 +25,7 @@ impl<'a> Progress<'a> {
         Self { live: Live::new(what, plan), cpu: cpu_time() }
     }
 
-    /// Shows a second.
+    /// Shows what happened in the last second.
     pub(super) fn show(&mut self, second: &Second, latencies: &Latencies) {
         let cpu = cpu_time();
         let used = cpu.saturating_sub(std::mem::replace(&mut self.cpu, cpu));

@@ -51,9 +51,6 @@ pub(crate) static HLOG: Format = Format {
 /// The requests one by one, if the run kept them.
 const REQUESTS: &[&str] = &[requests::PARQUET, requests::TEXT];
 
-/// Kinds of errors and outcomes, and statuses, that are kept.
-const MAX_KINDS: usize = 1_000;
-
 /// The largest `run.json` that is read: its lines by second for half a year.
 const MAX_RUN_BYTES: usize = 512 << 20;
 /// The largest log that is read: two years of seconds.

@@ -16,8 +16,9 @@
 //! connections were busy then, so that is what they can do.
 
 use crate::plan::Plan;
+use crate::reason::{Abort, Reason};
 use crate::record::{Counts, Latencies};
-use crate::run::Second;
+use crate::second::Second;
 use crate::slo::{Objective, Watched};
 use base::number::real_u64;
 use std::collections::VecDeque;
@@ -28,58 +29,6 @@ const SECONDS: usize = 5;
 const MIN_ENDED: u64 = 100;
 /// How many standard errors a share must be above its bound: one in 2,000 is by chance.
 const CLEARLY: f64 = 3.29;
-
-/// Why a run makes no sense any more.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reason {
-    /// An objective is lost: its text, and why.
-    Objective {
-        /// As the user wrote it.
-        objective: String,
-        /// Why it cannot be met.
-        why: String,
-    },
-    /// The rate cannot be reached: why.
-    Unreachable {
-        /// What waits, and how fast requests are sent.
-        why: String,
-    },
-}
-
-impl Reason {
-    /// In words.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Objective { objective, why } => format!("{objective} cannot be met any more: {why}"),
-            Self::Unreachable { why } => format!("the rate cannot be reached: {why}"),
-        }
-    }
-
-    /// Its name in JSON.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Objective { .. } => "objective",
-            Self::Unreachable { .. } => "rate",
-        }
-    }
-
-    /// The objective that is lost.
-    pub fn objective(&self) -> Option<&str> {
-        match self {
-            Self::Objective { objective, .. } => Some(objective),
-            Self::Unreachable { .. } => None,
-        }
-    }
-}
-
-/// A run that was ended early, and why.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Abort {
-    /// Why.
-    pub reason: Reason,
-    /// When that was known, in seconds since the beginning.
-    pub at_s: f64,
-}
 
 /// What was sent within a second, and what waited at its end.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +67,7 @@ impl<'a> Prospects<'a> {
         }
     }
 
-    /// Adds a second. Returns what is lost since, each once.
+    /// Adds what happened in the next second. Returns what is lost since, each once.
     pub fn take(&mut self, second: &Second, latencies: &Latencies) -> Vec<Abort> {
         self.counts.add(&second.counts);
         self.latencies.add(latencies);

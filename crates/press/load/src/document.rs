@@ -3,8 +3,9 @@
 use crate::by_request::{self, errors, percentiles, statuses};
 use crate::figures::Figures;
 use crate::plan::{Drive, Plan, Protocol};
-use crate::run::{Run, Second};
+use crate::run::Run;
 use crate::schedule::Schedule;
+use crate::second::Second;
 use crate::slo::{Objective, Verdict};
 use crate::steady::{Shift, Steadiness};
 use jiff::Timestamp;

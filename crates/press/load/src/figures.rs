@@ -1,5 +1,6 @@
 //! What a run amounts to: rates, percentiles, and how well the generator did.
 
+use crate::generator::{Generator, STOPPED_NS};
 use crate::plan::Plan;
 use crate::record::Latencies;
 use crate::run::Run;
@@ -12,8 +13,6 @@ const MIN_BEYOND: f64 = 5.0;
 const FULL_CORE: f64 = 0.9;
 /// A generator whose lateness at p99 is above this share of the latency at p99 is a part of what it measures.
 const LATE_SHARE: f64 = 0.1;
-/// A generator that was stopped for less than this in all was merely busy.
-const STOPPED_NS: u64 = 100_000_000;
 /// No lateness below this, in milliseconds, limits anything.
 const MIN_LATE_MS: f64 = 1.0;
 
@@ -61,23 +60,6 @@ pub fn quantile_ms(histogram: &Histogram<u64>, quantile: f64) -> Option<f64> {
     let beyond = real_u64(histogram.len()) * quantile.min(1.0 - quantile);
     // A product such as 5,000 · (1 − 0.999) is a little less than it should be.
     (beyond >= MIN_BEYOND * (1.0 - 1e-9)).then(|| real_u64(histogram.value_at_quantile(quantile)) / 1e6)
-}
-
-/// How well the generator did its own work.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Generator {
-    /// The share of a core that its busiest thread used.
-    pub cpu_share: f64,
-    /// How late requests were sent that could be sent, in milliseconds: the median.
-    pub lateness_ms_p50: Option<f64>,
-    /// The same: 99 % were not later.
-    pub lateness_ms_p99: Option<f64>,
-    /// The same: the latest.
-    pub lateness_ms_max: Option<f64>,
-    /// How long it did not run although it was due, in milliseconds.
-    pub stopped_ms: f64,
-    /// Whether what was measured is in part the generator.
-    pub is_limited: bool,
 }
 
 /// What a run amounts to.
@@ -129,13 +111,6 @@ fn generator(run: &Run, p99: Option<f64>) -> Generator {
         lateness_ms_max: Percentiles::of(lateness).max,
         stopped_ms: real_u64(run.counts.stopped_ns) / 1e6,
         is_limited: run.cpu_share > FULL_CORE || is_late || run.counts.stopped_ns >= STOPPED_NS,
-    }
-}
-
-impl Generator {
-    /// Whether it was stopped for so long that it matters.
-    pub fn was_stopped(&self) -> bool {
-        self.stopped_ms * 1e6 >= real_u64(STOPPED_NS)
     }
 }
 

@@ -4,7 +4,7 @@
 //! beginning.
 
 use crate::record::Latencies;
-use crate::run::Second;
+use crate::second::Second;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};

@@ -6,8 +6,8 @@
 use crate::intervals::IntervalLog;
 use crate::plan::Plan;
 use crate::record::Latencies;
-use crate::requests::{self, RequestLog, Requests};
-use crate::run::Second;
+use crate::requests::{self, RequestLog, Requests, RequestsError};
+use crate::second::Second;
 use exhibit::{FileEntry, Folder, Hashed, Manifest, ManifestFile, Place, Rules};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,6 +35,15 @@ pub enum KeptError {
         /// What the system said.
         cause: io::Error,
     },
+}
+
+impl From<RequestsError> for KeptError {
+    fn from(error: RequestsError) -> Self {
+        match error {
+            RequestsError::Exhibit(error) => Self::Exhibit(error),
+            RequestsError::Write { file, cause } => Self::Write { file, cause },
+        }
+    }
 }
 
 /// A run that is written while it goes on.

@@ -12,29 +12,28 @@
 //! Histograms are decoded one by one while they are added, so that memory does not grow with the length of the runs.
 
 mod account;
+mod error;
 mod log;
 
-use crate::figures::Generator;
+use crate::generator::Generator;
 use crate::plan::{Drive, Plan};
 use crate::record::{Counts, Latencies};
-use crate::run::{Run, Second, Watcher};
+use crate::run::{Run, Watcher};
 use crate::scenario::Tally;
 use crate::schedule::Schedule;
-use crate::steady::Typical;
+use crate::second::{Second, Typical};
 use account::Part;
 pub use account::utc;
 use base::number::wide;
+use error::MAX_PARTS;
+pub use error::MergeError;
 use exhibit::Folder;
-use log::Log;
+use log::{Log, SECOND_NS};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// The length of a row.
-const SECOND_NS: u64 = 1_000_000_000;
-/// Runs that can be merged at once.
-const MAX_PARTS: usize = 1_000;
 /// Bytes of a file of a part: a run of a day has some 100 MB.
 const MAX_BYTES: u64 = 512 << 20;
 /// The longest time that all parts together may span.
@@ -43,43 +42,6 @@ const LONGEST_NS: u64 = 31 * 86_400 * SECOND_NS;
 const TOGETHER: f64 = 0.9;
 /// A start that differs by less is the same.
 const SAME_START: Duration = Duration::from_millis(100);
-
-/// Why runs cannot be merged.
-#[derive(Debug, thiserror::Error)]
-pub enum MergeError {
-    /// A file cannot be read.
-    #[error("cannot read {file}: {cause}")]
-    Read {
-        /// Which.
-        file: String,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The folder or file is refused.
-    #[error(transparent)]
-    Exhibit(#[from] exhibit::Error),
-    /// It is not what `casebook load` writes.
-    #[error("{file}: {what}")]
-    Damaged {
-        /// Which file.
-        file: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// Runs that are not of one load.
-    #[error("{second} cannot be added to {first}: {why}")]
-    Different {
-        /// One run.
-        first: String,
-        /// Another.
-        second: String,
-        /// In what they differ.
-        why: String,
-    },
-    /// Too many, or none.
-    #[error("expected 1 to {MAX_PARTS} runs, not {0}")]
-    Number(usize),
-}
 
 /// Several runs as one.
 #[derive(Debug)]

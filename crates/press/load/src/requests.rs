@@ -13,7 +13,6 @@
 
 mod parquet_file;
 
-use crate::kept::KeptError;
 use crate::outcome::Outcome;
 use exhibit::{Folder, Hashed, Sum};
 use std::fs::File;
@@ -121,18 +120,27 @@ impl RequestLog {
     }
 
     /// Makes Parquet of the text, and removes it. All workers must have ended.
-    pub(crate) fn finish(self, folder: &Folder) -> Result<Sum, KeptError> {
+    pub(crate) fn finish(self, folder: &Folder) -> Result<Sum, RequestsError> {
         drop(self.to);
         let written = self.writing.join().unwrap_or_else(|_panic| Err(io::Error::other("its thread failed")));
-        written.map_err(|cause| KeptError::Write { file: TEXT, cause })?;
+        written.map_err(|cause| RequestsError::Write { file: TEXT, cause })?;
         let text = BufReader::new(folder.open_file(TEXT)?);
         let out = Hashed::new(folder.create_file(PARQUET)?);
-        let failed = |cause| KeptError::Write { file: PARQUET, cause };
+        let failed = |cause| RequestsError::Write { file: PARQUET, cause };
         let (file, sum) = convert(text, out).map_err(failed)?.finish();
         file.sync_all().map_err(failed)?;
         folder.remove(TEXT)?;
         Ok(sum)
     }
+}
+
+/// Why the requests cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestsError {
+    #[error(transparent)]
+    Exhibit(#[from] exhibit::Error),
+    #[error("cannot write {file}: {cause}")]
+    Write { file: &'static str, cause: io::Error },
 }
 
 /// Writes rows until no worker is left. After an error the rest is taken and left out, so that no worker waits.

@@ -1,19 +1,19 @@
 //! A run from beginning to end: workers on threads, and one place that adds up what they counted.
 
-use crate::abort::Abort;
 use crate::course::Course;
 use crate::engine;
-use crate::figures::Generator;
+use crate::generator::Generator;
 use crate::http2;
 use crate::outcome::Failure;
 use crate::pace::Pace;
 use crate::parts::Http2Error;
 use crate::plan::{Drive, Plan, Protocol, nanoseconds};
 use crate::prepared::Prepared;
+use crate::reason::Abort;
 use crate::record::{Counts, Interval, Latencies};
 use crate::requests::Requests;
 use crate::scenario::{Script, Tally};
-use crate::steady::Typical;
+use crate::second::{Second, Typical};
 use crate::tls::{Client, TlsError};
 use crate::work::{Gate, SECOND_NS, Used, Work};
 use base::number::{real_u64, wide};
@@ -27,21 +27,6 @@ const MAX_ROWS: usize = 7_200;
 
 /// How many intervals may wait to be added up. Each has some hundred kilobytes.
 const MAX_WAITING: usize = 64;
-
-/// What happened within a time.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Second {
-    /// When it begins, in nanoseconds since the beginning.
-    pub ts_ns: u64,
-    /// How long it is.
-    pub dur_ns: u64,
-    /// Requests that were due. In a closed loop, those that were sent.
-    pub asked: u64,
-    /// The counts.
-    pub counts: Counts,
-    /// Its latencies.
-    pub typical: Typical,
-}
 
 /// What a run has shown.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@
 //! latency that the run is about: from the schedule or, in a closed loop, from the send. Seconds without an answer have none. The test
 //! itself is [`base::stats::changes`].
 
-use crate::plan::{Plan, nanoseconds};
-use crate::record::Latencies;
-use crate::run::{Run, Second};
+use crate::plan::nanoseconds;
+use crate::run::Run;
+use crate::second::{Second, Typical};
 use base::number::real_u64;
 use base::stats::{MIN_VALUES, changes};
 
@@ -14,41 +14,9 @@ use base::stats::{MIN_VALUES, changes};
 const CHANCE: f64 = 0.005;
 /// A change by less than this factor is of no importance.
 const LEAST: f64 = 1.15;
-/// A p95 needs at least so many requests in its second.
-const MIN_FOR_P95: u64 = 100;
 
 /// A quantile of a second.
 type Quantile = fn(&Typical) -> Option<u64>;
-
-/// The latencies of one second, in nanoseconds. In a row of several seconds, their means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Typical {
-    /// The median. `None` if nothing was answered.
-    pub p50_ns: Option<u64>,
-    /// 95 % took no longer. `None` with too few requests.
-    pub p95_ns: Option<u64>,
-}
-
-impl Typical {
-    /// Those of a second.
-    pub(crate) fn of(plan: &Plan, latencies: &Latencies) -> Self {
-        let of = if plan.planned().is_some() { &latencies.schedule } else { &latencies.send };
-        let at = |quantile: f64, least: u64| (of.len() >= least).then(|| of.value_at_quantile(quantile));
-        Self { p50_ns: at(0.5, 1), p95_ns: at(0.95, MIN_FOR_P95) }
-    }
-
-    /// Adds those of a further second to the means of `number` seconds.
-    pub(crate) fn add(&mut self, other: Self, number: u64) {
-        let mean = |sum: Option<u64>, other: Option<u64>| match (sum, other) {
-            (Some(mean), Some(other)) => {
-                let sum = u128::from(mean) * u128::from(number) + u128::from(other);
-                u64::try_from(sum / (u128::from(number) + 1)).ok()
-            }
-            (one, other) => one.or(other),
-        };
-        *self = Self { p50_ns: mean(self.p50_ns, other.p50_ns), p95_ns: mean(self.p95_ns, other.p95_ns) };
-    }
-}
 
 /// A time at which the latency changed for good.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +45,7 @@ pub enum Steadiness {
 impl Steadiness {
     /// That of a run.
     pub fn of(run: &Run) -> Self {
-        // What is answered after the last request was due is no part of what was measured.
+        // What is answered after the last request was due does not belong to what was measured.
         let end_ns = nanoseconds(std::time::Duration::try_from_secs_f64(run.due_seconds).unwrap_or_default());
         let measured = run.seconds.iter().filter(|of| of.ts_ns + of.dur_ns <= end_ns);
         let measured: Vec<&Second> = measured.collect();
@@ -122,18 +90,4 @@ impl Steadiness {
 
     /// Seconds with an answer that the test needs.
     pub const MIN_SECONDS: usize = MIN_VALUES;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_of_several_seconds_have_means() {
-        let mut of = Typical { p50_ns: Some(4), p95_ns: None };
-        of.add(Typical { p50_ns: Some(10), p95_ns: Some(7) }, 2);
-        assert_eq!(of, Typical { p50_ns: Some(6), p95_ns: Some(7) });
-        of.add(Typical::default(), 3);
-        assert_eq!(of, Typical { p50_ns: Some(6), p95_ns: Some(7) });
-    }
 }

@@ -233,8 +233,9 @@ fn a_request_has_its_parts_its_headers_and_its_body() {
 #[test]
 fn a_flow_goes_on_with_what_a_response_said() {
     fn answer(_: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-        let header = request.headers().get("x-token").map(|of| of.to_str().unwrap().to_owned());
-        let (status, body) = match (request.uri().path(), header.as_deref()) {
+        let (head, _) = request.into_parts();
+        let header = head.headers.get("x-token").map(|of| of.to_str().unwrap());
+        let (status, body) = match (head.uri.path(), header) {
             ("/orders", None) => (201, r#"{"id": "a b"}"#),
             ("/orders/a%20b", Some("t-1")) => (200, "paid"),
             _ => (400, ""),

@@ -5,7 +5,7 @@
 //! Of Parquet only what `casebook load` writes is read: pages that are not compressed, and eight bytes for each row at least, so that
 //! no file has more rows than it has room for. A group of rows that is damaged is left out and counted.
 
-use super::MAX_KINDS;
+use super::run::MAX_KINDS;
 use base::number::wide;
 use model::{Load, LoadRequestRow, NO_INT, Sym};
 use parquet::basic::Compression;
@@ -48,7 +48,7 @@ const BEFORE_OUTCOME: usize = 5;
 /// Reads what there is of requests in a folder.
 pub(super) fn read_folder(folder: &exhibit::Folder, load: &mut Load) {
     let mut reading = Reading { load, outcomes: BTreeMap::new() };
-    // A file that is not there cannot be opened either: that is no damage.
+    // A file that is not there cannot be opened either, which is not damage.
     let exists = |name: &str| folder.kind(name).is_ok_and(|kind| kind.is_some());
     let (name, done) = if exists(TEXT) {
         let file = folder.open_file(TEXT).map_err(|error| error.to_string());

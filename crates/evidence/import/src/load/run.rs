@@ -3,7 +3,6 @@
 //! Members that are not known are passed over, and those that are missing stay null. A member of another type than it has
 //! is counted as damage by its name. Only the rows by second, a few lists and the figures are kept.
 
-use super::MAX_KINDS;
 use super::walk::{At, Leaf, walk};
 use base::number::{saturated, wide};
 use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT, Sym};
@@ -26,6 +25,8 @@ const NOT_A_TIME: &str = "`start_utc` in run.json that is not a time in RFC 3339
 const WARM_UP: &str = "member of `warmup` in run.json that is not a number: left out";
 const TOO_MANY: &str = "further member of a list in run.json than are kept: left out";
 
+/// Kinds of errors and outcomes, and statuses, that are kept.
+pub(super) const MAX_KINDS: usize = 1_000;
 /// Settings of the schedule, figures of the warm-up, and notes.
 const MAX_MEMBERS: usize = 100;
 /// Letters of a text.

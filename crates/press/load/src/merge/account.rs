@@ -1,12 +1,12 @@
 //! `run.json` of a part: what was to be done, and what came of it.
 
-use super::MergeError;
-use crate::figures::Generator;
+use super::error::MergeError;
+use crate::generator::Generator;
 use crate::outcome::Failure;
 use crate::plan::{Drive, Plan, Protocol};
 use crate::record::Counts;
-use crate::run::Second;
 use crate::schedule::Schedule;
+use crate::second::Second;
 use crate::target::Target;
 use crate::tls::Trust;
 use jiff::Timestamp;

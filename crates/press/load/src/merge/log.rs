@@ -1,6 +1,6 @@
 //! `latency.hlog` of a part: where each interval stands, so that its histogram can be decoded when it is needed.
 
-use super::MergeError;
+use super::error::MergeError;
 use crate::record::{DIGITS, LONGEST_NS, Latencies};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +27,7 @@ pub(super) struct Log<'a> {
 }
 
 /// The length of a row.
-const SECOND_NS: u64 = super::SECOND_NS;
+pub(super) const SECOND_NS: u64 = 1_000_000_000;
 /// An unpacked histogram of ours has at most 9 bytes for each of its counts, of which there are fewer than 100,000.
 const MAX_UNPACKED: u64 = 1 << 20;
 /// Latencies of a second of a part.

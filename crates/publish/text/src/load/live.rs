@@ -50,7 +50,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Adds a second. `cpu_share` is the share of a core that this process used in it, if it is known.
+    /// Adds what happened in the next second. `cpu_share` is the share of a core that this process used in it, if it is known.
     pub fn add(&mut self, second: &Second, latencies: &Latencies, cpu_share: Option<f64>) {
         self.counts.add(&second.counts);
         self.asked += second.asked;

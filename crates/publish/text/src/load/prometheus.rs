@@ -228,7 +228,7 @@ mod tests {
                     (_, '\\') => unescaped.push(match chars.next().unwrap().1 {
                         'n' => '\n',
                         c @ ('\\' | '"') => c,
-                        other => panic!("\\{other} is no escape"),
+                        other => panic!("\\{other} is not an escape"),
                     }),
                     (_, c) => unescaped.push(c),
                 }
