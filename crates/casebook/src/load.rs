@@ -270,13 +270,6 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     });
     let mut kept = kept.transpose()?;
     let before = warmup.map(|duration| warm_up(&plan, duration, stop)).transpose()?;
-    let prospects = Watched {
-        prospects: Prospects::new(&plan, &objectives),
-        end: plan.duration,
-        stop,
-        aborts,
-        abort: None,
-    };
     if let Some(at) = start_at {
         // What is left then is for opening connections, which must not be idle for long.
         wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
@@ -284,7 +277,13 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let mut shown = Shown {
         progress: Progress::new("load", &plan),
         kept: kept.as_mut(),
-        prospects: Some(prospects),
+        prospects: Some(Watched {
+            prospects: Prospects::new(&plan, &objectives),
+            end: plan.duration,
+            stop,
+            aborts,
+            abort: None,
+        }),
         start_at,
     };
     let run = load::run(&plan, stop, &mut shown)?;

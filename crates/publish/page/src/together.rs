@@ -340,7 +340,7 @@ mod tests {
     use model::{LoadBucketRow, LoadSecondRow, OneClock};
     use std::path::PathBuf;
 
-    /// A run of eight seconds that begins half a second after the fixture, against an address whose text must stay text.
+    /// A run of eight seconds that begins half a second after the fixture, with such a text as its address.
     fn together(subject: &str) -> Together {
         let path =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/starvation.nettrace.zst");
