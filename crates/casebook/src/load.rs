@@ -219,16 +219,21 @@ fn wait(until: SystemTime, stop: &AtomicBool) {
     }
 }
 
+/// Adds kept runs.
+fn merged(args: &Args) -> anyhow::Result<ExitCode> {
+    merge::run(&Merge {
+        runs: &args.merge,
+        out: args.output.as_deref(),
+        rules: args.outputs.rules(),
+        objectives: &args.objectives,
+        format: args.format,
+        command: command(std::env::args_os()),
+    })
+}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !args.merge.is_empty() {
-        return merge::run(&Merge {
-            runs: &args.merge,
-            out: args.output.as_deref(),
-            rules: args.outputs.rules(),
-            objectives: &args.objectives,
-            format: args.format,
-            command: command(std::env::args_os()),
-        });
+        return merged(&args);
     }
     let (format, warmup, rules, aborts) = (args.format, args.warmup, args.outputs.rules(), args.abort);
     let start_at = args.start_at;
