@@ -149,6 +149,8 @@ enum Command {
     Import(import::Args),
 }
 
+/// Who keeps a run.
+const TOOL: &str = concat!("casebook ", env!("CARGO_PKG_VERSION"));
 /// Files that are open besides connections.
 const OTHER_FILES: u64 = 64;
 /// How long requests are sent unless the user says otherwise.
@@ -256,7 +258,6 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     // What was measured until then is reported.
     interrupt.keeps();
     let stop = &interrupt.control.stop;
-    let tool = format!("casebook {}", env!("CARGO_PKG_VERSION"));
     let recording = match (&output, wanted) {
         (Some(out), Some(wanted)) => Some(recorded::begin(wanted, out, rules, config, &interrupt)?),
         _ => None,
@@ -265,7 +266,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let place =
         output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
     let kept = place.as_ref().map(|out| {
-        let kept = Kept::create(out, rules, &plan, tool, command(std::env::args_os()))?;
+        let kept = Kept::create(out, rules, &plan, TOOL.to_owned(), command(std::env::args_os()))?;
         if requests { kept.with_requests() } else { Ok(kept) }
     });
     let mut kept = kept.transpose()?;

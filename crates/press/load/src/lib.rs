@@ -61,7 +61,7 @@ pub use reason::{Abort, Reason};
 pub use record::{Counts, Latencies};
 pub use requests::{Request, Requests, Sent};
 pub use run::{Run, RunError, Watcher, run};
-pub use scenario::{Loaded, Scenario, ScenarioError};
+pub use scenario::{Loaded, Scenario, ScenarioError, Tally};
 pub use schedule::{MAX_PARTS as MAX_WORKERS, Schedule, Times};
 pub use second::{Second, Typical};
 pub use slo::{Objective, ObjectiveError, Verdict};

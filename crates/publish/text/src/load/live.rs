@@ -190,6 +190,8 @@ mod tests {
     fn plan() -> Plan {
         Plan {
             target: Target::parse("http://127.0.0.1:1/").unwrap(),
+            protocol: load::Protocol::Http1,
+            scenario: None,
             method: "GET".to_owned(),
             headers: Vec::new(),
             body: Vec::new(),

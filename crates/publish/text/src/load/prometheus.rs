@@ -172,6 +172,8 @@ mod tests {
         let plan = Plan {
             target: Target::parse("http://127.0.0.1:1/a?b={c},d=e").unwrap(),
             // No method is like this: it has all that must be escaped.
+            protocol: load::Protocol::Http1,
+            scenario: None,
             method: "G\"E\\T\n".to_owned(),
             headers: Vec::new(),
             body: Vec::new(),
@@ -202,6 +204,9 @@ mod tests {
             cpu_share: 0.03,
             connections: 1,
             is_interrupted: false,
+            start_monotonic_ns: None,
+            tls_error: None,
+            tally: load::Tally::default(),
             abort: None,
             worst: None,
         };
