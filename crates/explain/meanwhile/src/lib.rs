@@ -45,6 +45,8 @@ const MOST_SECONDS: usize = 100_000;
 pub struct Meanwhile {
     /// What overlaps the slow seconds and requests more than chance, or that nothing does.
     pub sentences: Vec<String>,
+    /// Whether something overlaps them more than chance.
+    pub is_found: bool,
     /// The slowest seconds, slowest first.
     pub moments: Vec<Moment>,
     /// How many seconds are slow: `p99` at least [`Meanwhile::slow_ms`].
@@ -138,8 +140,12 @@ pub fn meanwhile(load: &Load, trace: &Trace, findings: &[Finding]) -> Option<Mea
     let moments: Vec<Moment> = courses.into_iter().map(|course| moment(course, slow_ms, run)).collect();
     let recorded: Vec<&Moment> = moments.iter().filter(|of| of.is_recorded).collect();
     let slow = recorded.iter().filter(|of| of.is_slow).count();
-    let (seconds, mut sentences) = (recorded.len(), of_seconds(&recorded, slow_ms, &conditions, run));
-    sentences.extend(requests::sentences(load, trace, &conditions, run));
+    let seconds = recorded.len();
+    let of_seconds = of_seconds(&recorded, slow_ms, &conditions, run);
+    let of_requests = requests::sentences(load, trace, &conditions, run);
+    let is_found = of_seconds.is_ok() || !of_requests.is_empty();
+    let mut sentences = of_seconds.unwrap_or_else(|nothing| vec![nothing]);
+    sentences.extend(of_requests);
     let mut slowest = moments;
     slowest.sort_by(|a, b| slowness(b).total_cmp(&slowness(a)).then(a.span.from_ns.cmp(&b.span.from_ns)));
     let listed = slowest.iter().filter(|of| of.is_slow).count().clamp(LEAST_MOMENTS, MOST_MOMENTS);
@@ -147,7 +153,7 @@ pub fn meanwhile(load: &Load, trace: &Trace, findings: &[Finding]) -> Option<Mea
     for moment in slowest.iter_mut().filter(|of| of.is_recorded) {
         moment.overlaps = overlaps(moment.span, slowness(moment), &conditions, run);
     }
-    Some(Meanwhile { sentences, moments: slowest, slow, seconds, slow_ms, clock: in_words(clock) })
+    Some(Meanwhile { sentences, is_found, moments: slowest, slow, seconds, slow_ms, clock: in_words(clock) })
 }
 
 fn slowness(of: &Moment) -> f64 {
@@ -222,24 +228,24 @@ fn overlaps(span: Span, latency_ms: f64, conditions: &[Condition], run: Span) ->
     all
 }
 
-/// What is said of the slow seconds.
+/// What overlaps the slow seconds more than chance; as an error, that nothing does.
 fn of_seconds(
     recorded: &[&Moment],
     slow_ms: Option<f64>,
     conditions: &[Condition],
     run: Span,
-) -> Vec<String> {
+) -> Result<Vec<String>, String> {
     let Some(slow_ms) = slow_ms else {
-        return vec![format!(
+        return Err(format!(
             "The run has fewer than {LEAST_SECONDS} seconds with responses: too few to compare slow ones with others."
-        )];
+        ));
     };
     let slow = recorded.iter().filter(|of| of.is_slow).count();
     if slow == 0 {
-        return vec![format!(
+        return Err(format!(
             "No second was slow beside the others: the p99 of each stays below {}, {TIMES_USUAL} times that of a quick one.",
             show(slow_ms, "ms")
-        )];
+        ));
     }
     let mut said: Vec<(f64, String)> = Vec::new();
     for of in conditions {
@@ -256,13 +262,13 @@ fn of_seconds(
         } else {
             format!("the slowest seconds overlap none of these more than by chance: {}", names.join(", "))
         };
-        return vec![format!(
+        return Err(format!(
             "{} (p99 of {} or more), and {what}.",
             seconds_are_slow(slow, recorded.len()),
             show(slow_ms, "ms")
-        )];
+        ));
     }
-    said.into_iter().map(|(_, sentence)| sentence).collect()
+    Ok(said.into_iter().map(|(_, sentence)| sentence).collect())
 }
 
 fn seconds_are_slow(slow: usize, all: usize) -> String {

@@ -18,7 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use meanwhile::{Meanwhile, Moment, Overlap};
 use model::{Load, Trace};
 use report::unit::{duration, show};
-use report::{Explanation, Verdict};
+use report::{Explanation, State, Verdict};
 use runtime::MyCode;
 use std::sync::Arc;
 use timeline::{Lane, Span};
@@ -129,7 +129,7 @@ impl Together {
                     a href="trace/" { "Recording" }
                 }
             }
-            (verdicts([&load.kind().explanation().verdict, &trace.kind().explanation().verdict]))
+            (self.verdicts())
             main #main {
                 (self.what_happened())
                 (self.pictures())
@@ -141,6 +141,19 @@ impl Together {
                 "Times are counted from the recording's start. "
                 @if let Some(of) = &self.meanwhile { (of.clock) " " }
                 @if file { "This file has the first page only: export the two sub-folders for the rest." }
+            }
+        }
+    }
+
+    /// What the load run and the recording say.
+    fn verdicts(&self) -> Markup {
+        let is_found = self.meanwhile.as_ref().is_some_and(|of| of.is_found);
+        let load = self.load.kind.explanation().verdict.as_ref();
+        let trace = self.trace.kind.explanation().verdict.as_ref().map(|of| of_service(of, is_found));
+        html! {
+            section.verdicts aria-label="Verdicts" {
+                @if let Some(of) = load { h1 class=(format!("headline {}", of.tone())) { span.of { "Load run" } (of.text) } }
+                @if let Some(of) = trace { p class=(format!("headline {}", of.tone())) { span.of { "Service" } (of.text) } }
             }
         }
     }
@@ -262,15 +275,16 @@ impl Together {
     }
 }
 
-/// The verdicts of the load run and of the recording.
-fn verdicts(of: [&Option<Verdict>; 2]) -> Markup {
-    let [load, trace] = of;
-    html! {
-        section.verdicts aria-label="Verdicts" {
-            @if let Some(of) = load { h1 class=(format!("headline {}", of.tone())) { span.of { "Load run" } (of.text) } }
-            @if let Some(of) = trace { p class=(format!("headline {}", of.tone())) { span.of { "Service" } (of.text) } }
-        }
+/// The verdict of a recording beside a load run. Without a problem of its own it is no all-clear if something overlaps the slow seconds.
+fn of_service(verdict: &Verdict, is_found: bool) -> Verdict {
+    if verdict.state != State::Healthy || !is_found {
+        return verdict.clone();
     }
+    let (passed, checks) = (verdict.passed, verdict.passed + verdict.could_not_run);
+    let text = format!(
+        "The recording alone shows no problem ({passed} of {checks} checks passed), but something overlaps the slow seconds."
+    );
+    Verdict { state: State::Unexplained, text, ..verdict.clone() }
 }
 
 /// The findings of one of the two, with links to its pages.
@@ -339,6 +353,28 @@ mod tests {
     use import::Options;
     use model::{LoadBucketRow, LoadSecondRow, OneClock};
     use std::path::PathBuf;
+
+    #[test]
+    fn a_recording_without_a_problem_is_no_all_clear_beside_slow_seconds_that_something_overlaps() {
+        let healthy = Verdict {
+            state: State::Healthy,
+            text: "No problem found: 3 of 4 checks passed, 1 could not run.".to_owned(),
+            severity: None,
+            passed: 3,
+            could_not_run: 1,
+            notes: Vec::new(),
+        };
+        assert_eq!(of_service(&healthy, false), healthy);
+        let beside = of_service(&healthy, true);
+        assert_eq!(beside.tone(), "unclear");
+        assert!(
+            beside.text.contains("3 of 4 checks passed") && !beside.text.contains("No problem"),
+            "{}",
+            beside.text
+        );
+        let problem = Verdict { state: State::Problem, ..healthy };
+        assert_eq!(of_service(&problem, true), problem);
+    }
 
     /// A run of eight seconds that begins half a second after the fixture, with such a text as its address.
     fn together(subject: &str) -> Together {
