@@ -166,12 +166,14 @@ fn rewrite(shown: &[usize], lines: &[String], columns: usize) {
     // A terminal that has become narrower has broken the lines.
     let rows: usize = shown.iter().map(|len| len.div_ceil(columns.max(1)).max(1)).sum();
     let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
-    let mut text = format!("\r{up}");
+    let mut text = format!("\r{up}\x1b[K");
     for (at, line) in lines.iter().enumerate() {
-        text.extend([if at > 0 { "\r\n" } else { "" }, "\x1b[K", line]);
+        text.extend([if at > 0 { "\r\n\x1b[K" } else { "" }, line]);
     }
     // What is left below is removed too.
-    text.push_str("\x1b[J");
+    if rows > lines.len().max(1) {
+        text.push_str("\x1b[J");
+    }
     let mut out = std::io::stderr();
     // The work goes on even if its progress cannot be shown.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
