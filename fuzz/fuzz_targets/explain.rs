@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         let index = StackIndex::new(trace);
         let explanation = findings::explanation(trace, &index);
         let topics = topics::explain(trace, &index, &explanation.parts, &Id::ALL);
-        text::explain::page(&explanation, text::explain::Detail::Full);
+        text::explain::page(&explanation, text::explain::Detail::Full, text::Width::default());
         text::explain::document(&evidence, &explanation);
         text::topics::json(&topics);
         let side = || diff::Side { recording: trace, index: &index, report: &explanation.report, range: None };

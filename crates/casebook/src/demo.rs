@@ -87,9 +87,11 @@ const BUNDLED: [Bundled; 4] = [
     Bundled {
         name: "healthy",
         title: "A healthy service",
-        about: "The same service reads orders from its database. Nothing is wrong, and this is what that looks like.",
-        views: &[("requests", "Requests"), ("stacks", "Flame graph")],
-        bytes: include_bytes!("../../../fixtures/healthy.nettrace.zst"),
+        about: "The same service, recorded with the profile named light, which costs it next to nothing. Nothing is wrong, and this \
+                is what that looks like.",
+        views: &[("gc", "The heap over time"), ("threads", "The thread pool and its queue")],
+        // The smallest one of a healthy service: all of them are a fifth of the program.
+        bytes: include_bytes!("../../../fixtures/light-healthy.nettrace.zst"),
     },
 ];
 

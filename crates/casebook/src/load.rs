@@ -50,7 +50,8 @@ Examples:
 Each planned request is accounted for: planned = answered + failed + timed out + never sent. Latencies count from when a
 request was due, and beside it from when it was sent.
 
-Exit codes: 0 for success, 1 if an objective (--slo) is missed or the run is aborted (--abort), 2 for failure.";
+Exit codes: 0 if the run was made, whatever became of its requests; 1 if an objective (--slo) is missed or --abort ended the run;
+2 if it could not be made.";
 
 /// Put load on a service, and measure how long its answers take
 #[derive(Debug, clap::Args)]
@@ -69,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "users")]
     rate: Option<Rate>,
     /// Send at random times, as many independent users would, instead of evenly
-    #[arg(long, requires = "rate")]
+    #[arg(long, requires = "rate", conflicts_with = "users")]
     poisson: bool,
     /// The seed of random times, and of what a scenario chooses
     #[arg(long, default_value_t = 1)]
@@ -78,10 +79,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "users"])]
     arrivals: Option<PathBuf>,
     /// A closed loop: so many users, who each wait for the answer before they ask again
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
+    #[arg(long, value_name = "N", conflicts_with = "connections", value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
     users: Option<u32>,
     /// How long a user waits between an answer and the next request
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "users")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "users", conflicts_with_all = ["rate", "arrivals"])]
     think: Option<Duration>,
     /// How long requests are sent [default: 10s, or until the last of --arrivals]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
@@ -296,9 +297,8 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let verdicts: Vec<(&Objective, Verdict)> =
         objectives.iter().map(|of| (of, of.verdict(&plan, &run))).collect();
     let mut document = load::document(&plan, &run, before.as_ref().map(|(plan, run)| (plan, run)), &verdicts);
-    if let Some(kept) = kept {
-        kept.finish(&document, run.ended())?;
-    }
+    // What was measured is printed even if it cannot be kept.
+    let is_kept = kept.map_or(Ok(()), |kept| kept.finish(&document, run.ended()));
     // What was measured is kept, whatever becomes of the recording.
     let recorded = recording.map(|recording| recorded::end(recording, &interrupt)).transpose()?;
     if let Some(recorded) = &recorded {
@@ -314,6 +314,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
             print_page(&text::load::Shown { plan, run, warmup, verdicts, out }, recorded.as_ref())?;
         }
     }
+    is_kept?;
     if recorded.is_some_and(|recorded| recorded.is_failed()) {
         return Ok(ExitCode::from(2));
     }

@@ -48,6 +48,9 @@ impl Connecting {
             None => target,
         };
         target.check(&self.yes_this_host)?;
+        if !target.is_tls && (self.insecure || self.cacert.is_some()) {
+            bail!("--insecure and --cacert are for https, and {} is http", target.url());
+        }
         let (connections, streams) = (u64::from(self.connections), u64::from(self.streams));
         if connections * streams > MAX_UNDER_WAY {
             bail!(

@@ -1,8 +1,14 @@
 //! The verdict: what all findings say together, in one sentence.
 
 use crate::facts::{Facts, KEPT};
+use base::number::real;
 use report::unit::{short, show};
 use report::{Finding, Report, Severity, State, Verdict};
+
+/// With fewer answers by what was asked there is no all-clear.
+const ANSWERED: f64 = 0.9;
+/// With more answers that refuse the request, the run says little about the service.
+const MOST_REFUSED: f64 = 0.5;
 
 /// The first cause above a note; or why nothing can be said; or the all-clear with its figures.
 pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
@@ -49,7 +55,40 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
         );
         return said(State::CannotJudge, text, None);
     }
+    if let Some(text) = unexplained(facts) {
+        return said(State::Unexplained, text, None);
+    }
     said(State::Healthy, all_clear(facts), None)
+}
+
+/// What is wrong although no check found it.
+fn unexplained(facts: &Facts<'_>) -> Option<String> {
+    let refused = refused(facts);
+    if refused >= MOST_REFUSED {
+        let most = show(refused, "share");
+        return Some(format!(
+            "{most} of the answers have a status of 400 to 499: do the requests ask for what the service has?"
+        ));
+    }
+    let (answered, asked) = (facts.metric("rate.answered")?, facts.metric("rate.asked")?);
+    (answered < asked * ANSWERED).then(|| {
+        format!("{} of {} were answered, and no check says why.", short(answered), show(asked, "requests/s"))
+    })
+}
+
+/// The share of the responses whose status says that the request was wrong.
+fn refused(facts: &Facts<'_>) -> f64 {
+    let of = &facts.load.statuses;
+    let rows = (0..of.count.len()).filter_map(|at| of.row(at));
+    let is_refused = |status: &str| status.parse::<u32>().is_ok_and(|status| (400..500).contains(&status));
+    let of_status =
+        |row: model::LoadStatusRow| (is_refused(facts.load.strings.text(row.what)), real(row.count));
+    let (mut refused, mut all) = (0.0, 0.0);
+    for (is_refused, count) in rows.map(of_status) {
+        all += count;
+        refused += if is_refused { count } else { 0.0 };
+    }
+    if all > 0.0 { refused / all } else { 0.0 }
 }
 
 fn all_clear(facts: &Facts<'_>) -> String {
@@ -71,7 +110,13 @@ fn all_clear(facts: &Facts<'_>) -> String {
     };
     let errors =
         if facts.metric("error_share").is_some_and(|share| share <= 0.0) { ", no errors" } else { "" };
-    format!("Healthy: {rate}{p99}{basis}{errors}.")
+    let refused = match refused(facts) {
+        share if share > 0.0 => {
+            format!(", {} of the answers have a status of 400 to 499", show(share, "share"))
+        }
+        _ => String::new(),
+    };
+    format!("Healthy: {rate}{p99}{basis}{errors}{refused}.")
 }
 
 /// A sentence within another one.

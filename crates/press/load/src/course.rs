@@ -72,6 +72,10 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         self.clock = clock;
         self.free_since_ns = 0;
         self.interval.counts = Counts::default();
+        // A run that is called off before it begins sends nothing.
+        if self.work.interrupt.load(Ordering::Relaxed) {
+            self.interrupted_ns = Some(0);
+        }
     }
 
     /// The worker was to run at one time, and runs at another. The difference counts as stopped, if it is long.

@@ -113,6 +113,10 @@ impl Parts<'_> {
         }
         for (name, value) in self.headers.iter().filter(|(of, _)| !of.eq_ignore_ascii_case("host")) {
             Http2Error::check(name)?;
+            // The only encoding of a transfer that HTTP/2 has (RFC 9113, section 8.2.2).
+            if name.eq_ignore_ascii_case("te") && !value.trim().eq_ignore_ascii_case("trailers") {
+                return Err(Http2Error::OfConnections(format!("{name}: {value}")));
+            }
             head = head.header(&**name, &**value);
         }
         let head = head.body(()).map_err(|error| Http2Error::Invalid(error.to_string()))?;

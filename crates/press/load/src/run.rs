@@ -272,7 +272,7 @@ impl<'a> Adding<'a> {
         let asked = match &mut self.due {
             // Each arrival is a request. The others of its flow are due whenever the one before them is answered.
             Some(due) => wide(std::iter::from_fn(|| due.next_if(|at| *at < until)).count()) + of.counts.steps,
-            None => of.counts.sent,
+            None => of.counts.sent + of.counts.unsent,
         };
         let row = Second {
             ts_ns: second * SECOND_NS,
@@ -294,7 +294,7 @@ impl<'a> Adding<'a> {
     }
 
     fn finish(
-        self,
+        mut self,
         plan: &Plan,
         begun: Option<(SystemTime, u64)>,
         used: &[Used],
@@ -312,6 +312,13 @@ impl<'a> Adding<'a> {
             } else {
                 tally.add(of);
             }
+        }
+        // What was due after an early end was not asked for.
+        let mut after_end = self.seconds.iter().map(|of| of.asked).sum::<u64>().saturating_sub(planned);
+        for row in self.seconds.iter_mut().rev() {
+            let cut = row.asked.min(after_end);
+            row.asked -= cut;
+            after_end -= cut;
         }
         let is_interrupted = interrupt.load(std::sync::atomic::Ordering::Relaxed)
             && plan.planned().is_none_or(|of| of != planned);

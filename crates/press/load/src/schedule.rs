@@ -60,10 +60,7 @@ impl Schedule {
         let seconds = real_u64(duration_ns) / SECOND_NS;
         match self {
             Self::Constant { rate } | Self::Poisson { rate, .. } => whole(rate * seconds),
-            Self::Steps { rates } => {
-                let part = seconds / count(rates.len());
-                rates.iter().map(|rate| whole(rate * part)).sum()
-            }
+            Self::Steps { rates } => whole(rates.iter().sum::<f64>() * seconds / count(rates.len())),
             Self::Ramp { from, to } => whole(f64::midpoint(*from, *to) * seconds),
             Self::Replay { times_ns } => wide(times_ns.partition_point(|at| *at < duration_ns)),
             Self::Part { of, number, parts } => {
@@ -156,11 +153,13 @@ impl Times {
                 loop {
                     let (part, before) = self.part;
                     let rate = rates.get(part)?;
-                    let planned = whole(rate * of_part / SECOND_NS);
-                    if number - before < planned {
+                    // All parts until this one have as many as their rates say together, so that no rounding adds up.
+                    let sum: f64 = rates.iter().take(part + 1).sum();
+                    let until = whole(sum * of_part / SECOND_NS);
+                    if number < until {
                         break count(part) * of_part + real_u64(number - before) * SECOND_NS / rate;
                     }
-                    self.part = (part + 1, before + planned);
+                    self.part = (part + 1, until);
                 }
             }
             // Its times are those of the whole schedule.

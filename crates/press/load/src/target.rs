@@ -74,9 +74,20 @@ impl Target {
             return Err(no_url());
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        // A port that is none must not become the usual one.
+        let port = match authority.as_str().strip_prefix(authority.host()).unwrap_or_default() {
+            "" | ":" => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            port => port.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(no_url)?,
+        };
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        Ok(Self { host, port, is_tls, path: path.to_owned(), authority: authority.to_string(), via: None })
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        Ok(Self { host, port, is_tls, path, authority: authority.to_string(), via: None })
     }
 
     /// Contacts another host, while the URL and the name in certificates stay as they are: `HOST:PORT`, or as curl writes it
@@ -230,6 +241,12 @@ mod tests {
 
     #[test]
     fn a_url_has_its_parts() {
+        let of_query = Target::parse("http://127.0.0.1?q=1").unwrap();
+        assert_eq!((of_query.path.as_str(), of_query.port), ("/?q=1", 80));
+        for url in ["http://127.0.0.1:83616/", "http://[::1]:65536/", "http://127.0.0.1:8o/"] {
+            assert_eq!(Target::parse(url), Err(TargetError::NoUrl(url.to_owned())), "{url}");
+        }
+        assert_eq!(Target::parse("http://[::1]:8080/").unwrap().port, 8080);
         let target = Target::parse("http://127.0.0.1:5080/pay/20?x=1#top").unwrap();
         let parts = (
             target.host.as_str(),

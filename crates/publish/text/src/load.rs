@@ -148,6 +148,17 @@ fn what(plan: &Plan) -> String {
     )
 }
 
+/// What to do about an error of TLS.
+fn of_tls(error: &str) -> &'static str {
+    if error.contains("CaUsedAsEndEntity") || error.contains("UnknownIssuer") {
+        ". If you know the certificate, name it with --cacert FILE, or accept any with --insecure"
+    } else if error.contains("InvalidContentType") {
+        ". The service does not speak TLS there: is it http?"
+    } else {
+        ""
+    }
+}
+
 fn accounts(page: &mut Page, run: &Run) {
     let counts = &run.counts;
     let share = |count: u64| show(real_u64(count) / real_u64(run.planned.max(1)), "share");
@@ -163,7 +174,7 @@ fn accounts(page: &mut Page, run: &Run) {
     );
     for (failure, count) in run.errors() {
         let cause = match &run.tls_error {
-            Some(error) if failure == Failure::Tls => format!(": {error}"),
+            Some(error) if failure == Failure::Tls => format!(": {error}{}", of_tls(error)),
             _ => String::new(),
         };
         let text = format!("{} ({}): {}{cause}", grouped(count), share(count), failure.words());

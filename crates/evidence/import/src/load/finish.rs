@@ -134,9 +134,11 @@ fn metrics(load: &mut Load, run: &Run, log: &Log) {
     }
     let planned = run.value("planned");
     let failed = run.errors().zip(run.value("timeouts")).map(|(errors, timeouts)| real(errors) + timeouts);
-    // A response that fails a check is an error too.
-    let others = ["unsent", "failed_checks"].map(|path| run.value(path).unwrap_or(0.0));
-    let failed = failed.map(|failed| failed + others.iter().sum::<f64>());
+    // A response is an error too if its status says so or if it fails a check: a scenario counts those together, each once.
+    let is_failed = |(status, _): &(&String, &i64)| status.parse::<u32>().is_ok_and(|status| status >= 500);
+    let by_status = || run.statuses.iter().filter(is_failed).map(|(_, number)| real(*number)).sum();
+    let responses = run.value("failed_responses").unwrap_or_else(by_status);
+    let failed = failed.map(|failed| failed + responses + run.value("unsent").unwrap_or(0.0));
     let share = failed.zip(planned).filter(|(_, planned)| *planned > 0.0).map(|(failed, of)| failed / of);
     add(load, "error_share", share, "share", planned.and_then(whole).unwrap_or(NO_INT));
     for (status, number) in &run.statuses {

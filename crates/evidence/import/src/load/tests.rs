@@ -69,7 +69,7 @@ fn an_account_fills_the_tables_and_the_metrics() {
         (metric("p90"), metric("p99"), metric("latency_ms.from_send.p90")),
         (Some(503.1), None, Some(0.3))
     );
-    assert_eq!((metric("error_share"), metric("client.limited")), (Some(0.025), Some(0.0)));
+    assert_eq!((metric("error_share"), metric("client.limited")), (Some(0.05), Some(0.0)));
     assert_eq!(
         (load.quantile(SCHEDULE, 0.95), load.changes.after_ms.as_slice()),
         (Some(750.0), [3.5].as_slice())

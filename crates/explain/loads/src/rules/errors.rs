@@ -31,7 +31,7 @@ pub(super) static RULE: Rule = Rule {
     id: "load-errors",
     about: "requests end without a response, with a status of 500 or above, or with a response that fails a check",
     thresholds: &[FAILED, REFUSED, WRONG],
-    silent: "for statuses below 500, which are the client's, and for time-outs (`load-timeouts`)",
+    silent: "for statuses below 500, which are the client's, for time-outs (`load-timeouts`), and for what Ctrl-C cut off",
     why: "Connections are refused if nobody listens or the queue of the listening socket is full; they are reset if the service \
           closes them while a request is under way, as it does at a limit or in a crash. A status of 500 is an exception in the \
           service, 502 to 504 come from what stands before it. Failed requests are often quick, so they make the percentiles better.",
@@ -52,7 +52,8 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let planned = facts.planned()?;
-    let errors = facts.metric("errors").unwrap_or(0.0);
+    // Who ended the run cut off what was under way; the service did not fail.
+    let errors = facts.metric("errors").unwrap_or(0.0) - facts.metric("errors.interrupted").unwrap_or(0.0);
     let of = &facts.load.statuses;
     let rows = (0..of.count.len()).filter_map(|at| of.row(at));
     let is_failed = |status: &str| status.parse::<u32>().is_ok_and(|status| (500..600).contains(&status));
@@ -111,10 +112,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// The kinds of errors with their counts; time-outs are no error.
+/// The kinds of errors with their counts, without time-outs and what the user interrupted.
 fn kinds(facts: &Facts<'_>) -> Vec<(String, f64)> {
     let of = &facts.load.failures;
     let rows = (0..of.count.len()).filter_map(|at| of.row(at));
     let named = rows.map(|row| (facts.load.strings.text(row.what).to_owned(), real(row.count)));
-    named.filter(|(what, count)| what != "timeout" && *count > 0.0).collect()
+    named
+        .filter(|(what, count)| !["timeout", "interrupted"].contains(&what.as_str()) && *count > 0.0)
+        .collect()
 }

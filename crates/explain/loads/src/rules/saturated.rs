@@ -24,13 +24,19 @@ const WAIT: Threshold = Threshold {
     unit: "ms",
     source: "ours: at 95 % of what is asked, a queue of 10 s is 0.4 s long by then; less is noise",
 };
+const UNSENT: Threshold = Threshold {
+    name: "planned requests that were never sent, since no connection was free",
+    value: 0.05,
+    unit: "share",
+    source: "ours: a run that ends within a stall still sends what was due, for as long as the time-out. It alone is enough",
+};
 /// Quarters of the run.
 const QUARTERS: usize = 4;
 
 pub(super) static RULE: Rule = Rule {
     id: "load-saturated",
     about: "fewer requests are answered than are asked for, all through the run, and the latency from the schedule grows",
-    thresholds: &[ANSWERED, GROWTH, WAIT],
+    thresholds: &[ANSWERED, GROWTH, WAIT, UNSENT],
     silent: "if the latency does not grow, so that requests fail instead (`load-errors`), and if the generator could not send \
              them (`load-generator-late`)",
     why: "The service has a capacity: at a higher rate, requests queue, and each waits for all before it. The latency then says how \
@@ -59,6 +65,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let is_limited = facts.metric("client.limited").is_some_and(|limited| limited > 0.0);
     if !(share <= ANSWERED.value && asked > 0.0) || is_limited {
         return None;
+    }
+    if let Some(found) = never_sent(facts, asked, answered) {
+        return Some(found);
     }
     let medians: Vec<f64> = quarters(facts)?;
     let (first, last) = (medians.first()?, medians.last()?);
@@ -90,21 +99,38 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// The median latency of each quarter; without a log, how many requests wait at its end.
-fn quarters(facts: &Facts<'_>) -> Option<Vec<f64>> {
-    if facts.intervals.len() >= QUARTERS {
-        return joined(&facts.intervals, QUARTERS).iter().map(|of| of.quantile(0.5)).collect();
-    }
-    if facts.seconds.len() < QUARTERS {
+/// Requests for which no connection became free until the end: all of them waited for the service.
+fn never_sent(facts: &Facts<'_>, asked: f64, answered: f64) -> Option<Found> {
+    // Other requests were not sent because of an earlier one of their flow, or of a value.
+    let others = ["unsent_because.earlier-request", "unsent_because.value"];
+    let others: f64 = others.iter().filter_map(|name| facts.metric(name)).sum();
+    let unsent = facts.metric("unsent")? - others;
+    let share = unsent / facts.planned()?;
+    if share < UNSENT.value {
         return None;
     }
-    let each = facts.seconds.len().div_ceil(QUARTERS);
-    let mut waiting = 0.0;
-    let of_quarter = facts.seconds.chunks(each).map(|rows| {
-        for row in rows {
-            waiting += row.asked? - row.answered? - row.failed;
-        }
-        Some(waiting)
-    });
-    of_quarter.collect()
+    Some(Found {
+        title: format!(
+            "The service is saturated: it answered {} of {}, all connections waited for it, and {} of the requests were never sent",
+            show(answered, "requests/s"),
+            show(asked, "requests/s"),
+            show(share, "share")
+        ),
+        severity: Severity::Critical,
+        score: 1.0,
+        measured: vec![UNSENT.measured(share), explains("requests that were never sent", unsent, "")],
+        evidence: vec![EvidenceRows::of(
+            "seconds",
+            "select ts_ns, asked, sent, answered, errors, timeouts from seconds order by ts_ns",
+            facts.seconds.iter().map(|of| of.ts_ns),
+        )],
+    })
+}
+
+/// The median latency of each quarter of the run.
+fn quarters(facts: &Facts<'_>) -> Option<Vec<f64>> {
+    if facts.intervals.len() < QUARTERS {
+        return None;
+    }
+    joined(&facts.intervals, QUARTERS).iter().map(|of| of.quantile(0.5)).collect()
 }
