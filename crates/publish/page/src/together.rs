@@ -275,7 +275,7 @@ impl Together {
     }
 }
 
-/// The verdict of a recording beside a load run. Without a problem of its own it is no all-clear if something overlaps the slow seconds.
+/// The verdict of a recording beside a load run. Without a problem of its own it is not an all-clear if something overlaps the slow seconds.
 fn of_service(verdict: &Verdict, is_found: bool) -> Verdict {
     if verdict.state != State::Healthy || !is_found {
         return verdict.clone();
