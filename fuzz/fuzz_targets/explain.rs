@@ -7,7 +7,7 @@ use casebook_fuzz::stream;
 use import::{Options, open_bytes};
 use libfuzzer_sys::fuzz_target;
 use model::Evidence;
-use runtime::StackIndex;
+use runtime::{HandlerNames, StackIndex};
 use topics::Id;
 
 /// Figures, findings and texts are made of few rows here, and more than once.
@@ -24,7 +24,14 @@ fuzz_target!(|bytes: &[u8]| {
         text::explain::page(&explanation, text::explain::Detail::Full, text::Width::default());
         text::explain::document(&evidence, &explanation);
         text::topics::json(&topics);
-        let side = || diff::Side { recording: trace, index: &index, report: &explanation.report, range: None };
+        let handlers = HandlerNames::new(trace, &index);
+        let side = || diff::Side {
+            recording: trace,
+            index: &index,
+            handlers: &handlers,
+            report: &explanation.report,
+            range: None,
+        };
         diff::compare(&side(), &side(), report::Basis::Duration);
     });
 });

@@ -18,10 +18,11 @@ use crate::target;
 use crate::{duration, profile, terminal};
 use anyhow::{Context, anyhow, bail};
 use connecting::{Connecting, MAX_CONNECTIONS};
+use exhibit::Rules;
 use form::Format;
 use load::{
-    Abort, Drive, Kept, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second, Target,
-    Verdict, Watcher,
+    Abort, Drive, Kept, KeptError, Latencies, Loaded, Objective, Plan, Prospects, Run, Schedule, Second,
+    Target, Verdict, Watcher,
 };
 use merge::Merge;
 use progress::Progress;
@@ -266,11 +267,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     interrupt.waits_for("the last answers");
     let place =
         output.as_ref().map(|out| if recording.is_some() { out.join(recorded::LOAD) } else { out.clone() });
-    let kept = place.as_ref().map(|out| {
-        let kept = Kept::create(out, rules, &plan, TOOL.to_owned(), command(std::env::args_os()))?;
-        if requests { kept.with_requests() } else { Ok(kept) }
-    });
-    let mut kept = kept.transpose()?;
+    let mut kept = place.map(|place| keep(&place, rules, &plan, requests)).transpose()?;
     let before = warmup.map(|duration| warm_up(&plan, duration, stop)).transpose()?;
     if let Some(at) = start_at {
         // What is left then is for opening connections, which must not be idle for long.
@@ -308,8 +305,10 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         Format::Json => print_json(&document)?,
         Format::Prometheus => terminal::print(&text::load::prometheus(&plan, &run, &verdicts))?,
         Format::Text => {
-            let (warmup, out) =
-                (before.as_ref().map(|(_, run)| run), output.as_ref().map(|of| of.display().to_string()));
+            let (warmup, out) = (
+                before.as_ref().map(|(_, run)| run),
+                output.as_ref().filter(|_| is_kept.is_ok()).map(|of| of.display().to_string()),
+            );
             let (plan, run, verdicts, out) = (&plan, &run, verdicts.as_slice(), out.as_deref());
             print_page(&text::load::Shown { plan, run, warmup, verdicts, out }, recorded.as_ref())?;
         }
@@ -321,6 +320,12 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let is_missed =
         run.abort.is_some() || verdicts.iter().any(|(_, verdict)| !matches!(verdict, Verdict::Met(_)));
     Ok(if is_missed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Creates the folder in which a run is kept.
+fn keep(place: &Path, rules: Rules, plan: &Plan, requests: bool) -> Result<Kept, KeptError> {
+    let kept = Kept::create(place, rules, plan, TOOL.to_owned(), command(std::env::args_os()))?;
+    if requests { kept.with_requests() } else { Ok(kept) }
 }
 
 /// Adds the runs that the user named.
@@ -533,8 +538,11 @@ impl Watcher for Shown<'_> {
     }
 
     fn interval(&mut self, second: &Second, latencies: &Latencies) {
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.failure().is_none()) {
             kept.add(second, latencies);
+            if let Some(error) = kept.failure() {
+                terminal::say(&format!("the run goes on, but cannot be kept any more: {error}"));
+            }
         }
         if let Some(prospects) = &mut self.prospects {
             prospects.take(second, latencies);

@@ -6,27 +6,12 @@ mod program;
 
 use program::{json, refused, run};
 use serde_json::Value;
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::thread::Builder;
+use std::time::Duration;
 
-/// A service on this machine that answers everything with `ok`. It ends with the test's process.
+/// A service on this machine that answers at once.
 fn service() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let serve = move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let answer = move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-                }
-            };
-            drop(Builder::new().spawn(answer));
-        }
-    };
-    drop(Builder::new().spawn(serve).unwrap());
-    url
+    program::service(Duration::ZERO)
 }
 
 /// planned = responses + errors + timeouts + unsent.

@@ -6,30 +6,8 @@ mod program;
 
 use program::{run, said};
 use serde_json::Value;
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::thread::Builder;
 use std::time::Duration;
-
-/// A service that takes so long for each answer.
-fn service(delay: Duration) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let serve = move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let answer = move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    std::thread::sleep(delay);
-                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-                }
-            };
-            drop(Builder::new().spawn(answer));
-        }
-    };
-    drop(Builder::new().spawn(serve).unwrap());
-    url
-}
 
 /// Runs a load of an hour, which must end early with exit code 1. Returns its account and what it said.
 fn aborted(url: &str, more: &[&str]) -> (Value, String) {
@@ -57,13 +35,15 @@ fn a_lost_objective_ends_the_run_and_everything_until_then_is_accounted_for() {
     assert_eq!(account["abort"]["reason"], "objective");
     assert_eq!(account["abort"]["objective"], "errors<1%");
     assert!(said.contains("errors<1% cannot be met any more"), "{said}");
-    let (account, _) = aborted(&service(Duration::from_millis(30)), &["--rate", "20", "--slo", "max<10ms"]);
+    let (account, _) =
+        aborted(&program::service(Duration::from_millis(30)), &["--rate", "20", "--slo", "max<10ms"]);
     assert_eq!(account["abort"]["objective"], "max<10ms");
 }
 
 #[test]
 fn a_rate_that_cannot_be_reached_ends_the_run() {
-    let (account, said) = aborted(&service(Duration::from_millis(100)), &["--rate", "200", "-c", "5"]);
+    let (account, said) =
+        aborted(&program::service(Duration::from_millis(100)), &["--rate", "200", "-c", "5"]);
     assert_eq!(
         (account["abort"]["reason"].as_str(), &account["abort"]["objective"]),
         (Some("rate"), &Value::Null)
@@ -74,7 +54,7 @@ fn a_rate_that_cannot_be_reached_ends_the_run() {
 
 #[test]
 fn without_abort_a_lost_objective_is_said_at_once_and_the_run_goes_on() {
-    let url = service(Duration::from_millis(20));
+    let url = program::service(Duration::from_millis(20));
     let output = run(&["load", &url, "--rate", "50", "-d", "3s", "--slo", "max<1ms", "--format", "json"]);
     let account: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), account["planned"].as_u64()), (Some(1), Some(150)));

@@ -176,6 +176,10 @@ fn a_run_that_is_killed_leaves_its_requests() {
     let out = out.to_str().unwrap();
     let found = rows(out, "select outcome, count(*) from requests group by 1");
     assert_eq!(found, [("response".to_owned(), kept as u64 - 1)]);
+    // What it lacks is said, and it gets no all-clear.
+    let explained = json(&["explain", out, "--format", "json"]);
+    assert_eq!(explained["verdict"]["state"], "cannot-judge", "{explained}");
+    assert!(explained.to_string().contains("the run broke off"), "{explained}");
 }
 
 #[test]

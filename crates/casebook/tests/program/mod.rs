@@ -4,8 +4,12 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread::Builder;
+use std::time::Duration;
 
 /// Benchmark results: one benchmark with one measurement.
 pub(crate) const BENCH: &str = r#"{"Title":"Parse","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.15.8"},
@@ -52,4 +56,24 @@ pub(crate) fn refused(words: &[&str]) -> String {
     let output = run(words);
     assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
     said(&output)
+}
+
+/// A service on this machine that answers everything with `ok`, and takes so long for it. It ends with the test's process.
+pub(crate) fn service(delay: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serve = move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let answer = move || {
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    std::thread::sleep(delay);
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+                }
+            };
+            drop(Builder::new().spawn(answer));
+        }
+    };
+    drop(Builder::new().spawn(serve).unwrap());
+    url
 }

@@ -24,7 +24,7 @@ table! { LoadSeconds, LoadSecondRow, "seconds",
     "A second of the run.";
     ts_ns time "ns" "When it began"
     dur_ns int "ns" "How long it lasted"
-    asked int "" "Requests that were due by the schedule; null in a closed loop"
+    asked int "" "Requests that were due by the schedule; in a closed loop, those that were sent"
     sent int "" "Requests that were sent"
     answered int "" "Responses that came"
     errors int "" "Requests that ended without a response, time-outs left out"

@@ -137,6 +137,35 @@ mod tests {
     }
 
     #[test]
+    fn requests_that_no_connection_was_free_for_are_a_saturated_service_whatever_the_latency_did() {
+        let run = || Run::steady(30).answering(100.0).metric("responses", 3_000.0).metric("unsent", 3_000.0);
+        assert_eq!(found(&run()), ["load-saturated"]);
+        let text = explanation(&run().load()).verdict.unwrap().text;
+        assert!(text.contains("50 % of the requests were never sent"), "{text}");
+        // Steps of flows that were never due say nothing about connections.
+        let run = Run::steady(30).metric("unsent", 600.0).metric("unsent_because.earlier-request", 600.0);
+        assert_eq!(found(&run), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_user_cut_off_is_no_error_of_the_service() {
+        let run = Run::steady(30).metric("errors.interrupted", 50.0).metric("errors", 50.0);
+        assert_eq!(found(&run), [""; 0]);
+    }
+
+    #[test]
+    fn few_answers_or_answers_that_refuse_are_no_all_clear() {
+        let verdict = |run: Run| explanation(&run.load()).verdict.unwrap();
+        let few = verdict(Run::steady(30).answering(100.0));
+        assert_eq!(few.state, State::Unexplained, "{}", few.text);
+        let refused = verdict(Run::steady(30).statuses(&[("404", 4_000), ("200", 2_000)]));
+        assert_eq!(refused.state, State::Unexplained, "{}", refused.text);
+        let some = verdict(Run::steady(30).statuses(&[("404", 60), ("200", 5_940)]));
+        assert_eq!(some.state, State::Healthy);
+        assert!(some.text.contains("1 % of the answers have a status of 400 to 499"), "{}", some.text);
+    }
+
+    #[test]
     fn too_few_requests_for_a_percentile_are_no_all_clear() {
         let verdict = explanation(&Run::steady(2).load()).verdict.unwrap();
         assert_eq!(verdict.state, State::CannotJudge, "{}", verdict.text);

@@ -1,6 +1,9 @@
 //! Runs that tests make up: 200 requests in each second, spread evenly.
 
-use model::{LatencyRow, Load, LoadBucketRow, LoadFailureRow, LoadSecondRow, MetricRow, NO_INT, SCHEDULE};
+use model::{
+    LatencyRow, Load, LoadBucketRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, MetricRow, NO_INT,
+    SCHEDULE,
+};
 use std::collections::BTreeMap;
 
 const RATE: i64 = 200;
@@ -14,6 +17,7 @@ pub(crate) struct Run {
     late_ms: BTreeMap<usize, i64>,
     answered: f64,
     metrics: BTreeMap<String, f64>,
+    statuses: Vec<(&'static str, i64)>,
 }
 
 impl Run {
@@ -61,6 +65,18 @@ impl Run {
         run
     }
 
+    /// So many of 200 requests are answered in each second.
+    pub(crate) fn answering(mut self, answered: f64) -> Self {
+        self.answered = answered;
+        self
+    }
+
+    /// The responses have these statuses, each with its count.
+    pub(crate) fn statuses(mut self, statuses: &[(&'static str, i64)]) -> Self {
+        self.statuses = statuses.to_vec();
+        self
+    }
+
     pub(crate) fn metric(mut self, name: &str, value: f64) -> Self {
         self.metrics.insert(name.to_owned(), value);
         self
@@ -103,6 +119,10 @@ impl Run {
                 let (from_ms, to_ms) = (border(bucket), border(bucket + 1));
                 load.histogram.push(LoadBucketRow { ts_ns, dur_ns: SECOND, basis, from_ms, to_ms, count });
             }
+        }
+        for (status, count) in &self.statuses {
+            let what = load.strings.intern(status);
+            load.statuses.push(LoadStatusRow { what, count: *count });
         }
         let mut metrics = self.metrics.clone();
         metrics.insert("rate.answered".to_owned(), self.answered);

@@ -184,27 +184,18 @@ fn at_least(of: u64, all: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Drive, Protocol};
+    use crate::plan::Drive;
     use crate::schedule::Schedule;
     use crate::target::Target;
-    use crate::tls::Trust;
     use std::time::Duration;
 
     fn plan(rate: f64, seconds: u64) -> Plan {
         Plan {
-            target: Target::parse("http://127.0.0.1:1/").unwrap(),
-            protocol: Protocol::Http1,
-            scenario: None,
-            method: "GET".to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
             drive: Drive::Schedule(Schedule::Constant { rate }),
             duration: Duration::from_secs(seconds),
             connections: 1,
-            threads: 1,
             timeout: Duration::from_secs(10),
-            keeps_alive: true,
-            trust: Trust::System,
+            ..Plan::to(Target::parse("http://127.0.0.1:1/").unwrap())
         }
     }
 

@@ -116,7 +116,12 @@ impl Kept {
         });
     }
 
-    /// Adds what was measured in an interval. An error is reported at the end.
+    /// Why what was measured cannot be kept, as far as that is known.
+    pub fn failure(&self) -> Option<&io::Error> {
+        if let Log::Failed(error) = &self.log { Some(error) } else { None }
+    }
+
+    /// Adds what was measured in an interval. An error is returned at the end, and is [`Self::failure`] before.
     pub fn add(&mut self, second: &Second, latencies: &Latencies) {
         self.with_log(|log| match log {
             Log::Begun(mut log) => log.add(second, latencies).map(|()| log),

@@ -81,6 +81,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A run to a target, with what a user gets who says nothing else: GET as fast as possible for 10 s on 50 connections of HTTP/1.1.
+    pub fn to(target: Target) -> Self {
+        Self {
+            target,
+            protocol: Protocol::Http1,
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            scenario: None,
+            drive: Drive::Max,
+            duration: Duration::from_secs(10),
+            connections: 50,
+            threads: 1,
+            timeout: Duration::from_secs(10),
+            trust: Trust::System,
+            keeps_alive: true,
+        }
+    }
+
     /// How many requests are planned. `None` in a closed loop, which sends as many as are answered.
     pub fn planned(&self) -> Option<u64> {
         match &self.drive {
@@ -132,19 +151,15 @@ mod tests {
     #[test]
     fn a_request_has_the_headers_that_it_needs_and_those_that_the_user_gave() {
         let plan = |method: &str, headers: &[(&str, &str)], body: &str, keeps_alive| Plan {
-            target: Target::parse("http://127.0.0.1:80/a?b").unwrap(),
-            protocol: Protocol::Http1,
             method: method.to_owned(),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: body.as_bytes().to_vec(),
-            scenario: None,
             drive: Drive::Max,
             duration: Duration::from_secs(1),
             connections: 1,
-            threads: 1,
             timeout: Duration::from_secs(1),
             keeps_alive,
-            trust: Trust::System,
+            ..Plan::to(Target::parse("http://127.0.0.1:80/a?b").unwrap())
         };
         let text = |plan: Plan| {
             let mut bytes = Vec::new();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::time::Stopwatch;
-use load::{Drive, Failure, Plan, Run, Schedule, Target, Trust, run};
+use load::{Drive, Failure, Plan, Run, Schedule, Target, run};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -78,19 +78,14 @@ fn endless(mut stream: TcpStream, bytes: &[u8]) {
 
 fn plan(url: &str, body: &[u8]) -> Plan {
     Plan {
-        target: Target::parse(url).unwrap(),
-        protocol: load::Protocol::Http1,
         method: if body.is_empty() { "GET" } else { "POST" }.to_owned(),
-        headers: Vec::new(),
         body: body.to_vec(),
-        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: REQUESTS * 5.0 }),
         duration: Duration::from_millis(200),
         connections: 12,
         threads: 2,
         timeout: Duration::from_millis(400),
-        keeps_alive: true,
-        trust: Trust::System,
+        ..Plan::to(Target::parse(url).unwrap())
     }
 }
 

@@ -135,19 +135,12 @@ fn after(time: Duration, then: impl FnOnce() + 'static) {
 
 fn plan(url: &str) -> Plan {
     Plan {
-        target: Target::parse(url).unwrap(),
         protocol: Protocol::Http2 { streams: 10 },
-        method: "GET".to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: 200.0 }),
         duration: Duration::from_millis(500),
         connections: 2,
-        threads: 1,
         timeout: Duration::from_secs(5),
-        trust: Trust::System,
-        keeps_alive: true,
+        ..Plan::to(Target::parse(url).unwrap())
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use load::{Drive, Loaded, Plan, Protocol, Run, ScenarioError, Schedule, Trust, run};
+use load::{Drive, Loaded, Plan, Run, ScenarioError, Schedule, run};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -108,19 +108,13 @@ fn loaded(text: &str, url: &str, seed: u64) -> Result<Loaded, ScenarioError> {
 /// A run of so many arrivals.
 fn plan(of: Loaded, arrivals: u32, threads: usize) -> Plan {
     Plan {
-        target: of.target,
-        protocol: Protocol::Http1,
-        method: "GET".to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
         scenario: Some(Arc::new(of.scenario)),
         drive: Drive::Schedule(Schedule::Constant { rate: f64::from(arrivals) * 4.0 }),
         duration: Duration::from_millis(250),
         connections: 8,
         threads,
         timeout: Duration::from_secs(10),
-        keeps_alive: true,
-        trust: Trust::System,
+        ..Plan::to(of.target)
     }
 }
 

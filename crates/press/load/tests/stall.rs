@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::time::Stopwatch;
-use load::{Drive, Figures, Plan, Run, Schedule, Target, Trust, run};
+use load::{Drive, Figures, Plan, Run, Schedule, Target, run};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,19 +53,11 @@ fn stalling(period: Duration, stall: Duration) -> String {
 
 fn plan(url: &str, connections: u32, rate: f64, duration: Duration) -> Plan {
     Plan {
-        target: Target::parse(url).unwrap(),
-        protocol: load::Protocol::Http1,
-        method: "GET".to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate }),
         duration,
         connections,
-        threads: 1,
         timeout: Duration::from_secs(5),
-        keeps_alive: true,
-        trust: Trust::System,
+        ..Plan::to(Target::parse(url).unwrap())
     }
 }
 

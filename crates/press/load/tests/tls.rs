@@ -63,19 +63,12 @@ fn answer(config: Arc<ServerConfig>, stream: TcpStream, body: usize, answers: us
 
 fn loaded(url: &str, trust: Trust) -> Run {
     let plan = Plan {
-        target: Target::parse(url).unwrap(),
-        protocol: load::Protocol::Http1,
-        method: "GET".to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        scenario: None,
         drive: Drive::Schedule(Schedule::Constant { rate: 100.0 }),
         duration: Duration::from_millis(500),
         connections: 3,
-        threads: 1,
         timeout: Duration::from_secs(5),
-        keeps_alive: true,
         trust,
+        ..Plan::to(Target::parse(url).unwrap())
     };
     let run = run(&plan, &AtomicBool::new(false), &mut ()).unwrap();
     let counts = &run.counts;
@@ -121,6 +114,15 @@ fn a_certificate_of_an_authority_is_accepted_from_a_server_if_the_user_names_it(
     assert_eq!(failed(&refused, Failure::Tls), 50);
     let error = refused.tls_error.unwrap();
     assert!(error.contains("not valid for name"), "{error}");
+    // Its time has to be right, too.
+    let (last_year, this_year) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+    (parameters.not_before, parameters.not_after) = (last_year, this_year);
+    let expired = folder.path().join("expired");
+    std::fs::create_dir(&expired).unwrap();
+    let (url, certificate) = serve(&expired, &parameters.self_signed(&key).unwrap(), &key, 2, usize::MAX);
+    let refused = loaded(&url, Trust::File(certificate));
+    assert_eq!(failed(&refused, Failure::Tls), 50);
+    assert!(refused.tls_error.is_some_and(|error| error.contains("expired")));
 }
 
 #[test]

@@ -4,6 +4,12 @@ use super::hlog::{Found as Log, nanos};
 use super::run::{FIGURES, Found as Run, whole};
 use base::number::{count, real, real_u64, saturated};
 use model::{LatencyRow, Load, LoadBucketRow, MetricRow, NO_INT, SCHEDULE, SEND, carries};
+use std::path::Path;
+
+/// The state of an exhibit that is written, or whose writer was killed.
+const RUNNING: &str = "running";
+/// What a run lacks whose generator was killed.
+const BROKE_OFF: &str = "is not there: the run broke off, or still goes on. What was under way then, and what was due later, is in no figure";
 
 /// The quantiles of the table `latency`.
 const QUANTILES: [f64; 11] = [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 1.0];
@@ -26,6 +32,9 @@ pub(super) fn finish(load: &mut Load, run: &Run, log: Log) {
     }
     load.exhibit.duration_ns = most;
     load.exhibit.state = load.exhibit.state.take().or_else(|| load.run.ended.clone());
+    if load.exhibit.state.as_deref() == Some(RUNNING) && !run.is_read {
+        load.lost.note_file(Path::new("run.json"), BROKE_OFF.to_owned());
+    }
     load.sort_by_time();
 }
 

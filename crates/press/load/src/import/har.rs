@@ -12,7 +12,7 @@ struct Har {
 #[derive(Deserialize)]
 struct Log {
     #[serde(default)]
-    entries: Vec<Recorded>,
+    entries: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +50,11 @@ struct PostData {
 pub(super) fn entries(bytes: &[u8], notes: &mut Notes) -> Result<Vec<Entry>, serde_json::Error> {
     let har: Har = serde_json::from_slice(bytes)?;
     let mut entries = Vec::new();
-    for Recorded { request } in har.log.entries {
+    for entry in har.log.entries {
+        let Ok(Recorded { request }) = serde_json::from_value(entry) else {
+            notes.add("entries without a request that can be read: left out");
+            continue;
+        };
         let body = match request.post_data.map(body).transpose() {
             Ok(body) => body.flatten(),
             Err(skipped) => {
@@ -79,4 +83,17 @@ fn body(of: PostData) -> Result<Option<EntryBody>, Skipped> {
         format!("{}={}", percent_encoded(&of.name), percent_encoded(of.value.as_deref().unwrap_or_default()))
     };
     Ok(Some(EntryBody::Text(of.params.iter().map(field).collect::<Vec<_>>().join("&"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_without_a_request_is_counted_and_the_others_are_read() {
+        let bytes = br#"{"log": {"entries": [{"request": null}, 7, {"request": {"method": "GET", "url": "http://a/"}}]}}"#;
+        let mut notes = Notes::default();
+        let entries = entries(bytes, &mut notes).unwrap();
+        assert_eq!(entries.iter().map(|of| of.url.as_str()).collect::<Vec<_>>(), ["http://a/"]);
+    }
 }

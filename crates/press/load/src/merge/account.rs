@@ -8,7 +8,6 @@ use crate::record::Counts;
 use crate::schedule::Schedule;
 use crate::second::Second;
 use crate::target::Target;
-use crate::tls::Trust;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -150,19 +149,14 @@ impl Account {
             name,
             worker,
             plan: Plan {
-                target: Target::parse(&self.url).map_err(|_no_url| "`url` is not a URL")?,
                 protocol,
                 method: self.method.ok_or("a run of a scenario, which cannot be added to others")?,
-                headers: Vec::new(),
-                body: Vec::new(),
-                scenario: None,
                 drive: drive(&self.schedule, &seconds).ok_or("`schedule` is not one of `casebook load`")?,
                 duration,
                 connections: self.connections,
                 threads: usize::try_from(self.threads).unwrap_or(1),
                 timeout,
-                trust: Trust::System,
-                keeps_alive: true,
+                ..Plan::to(Target::parse(&self.url).map_err(|_no_url| "`url` is not a URL")?)
             },
             schedule: self.schedule,
             start,

@@ -184,24 +184,16 @@ fn row(name: &str, of: &Histogram<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use load::{Drive, Schedule, Target, Trust};
+    use load::{Drive, Schedule, Target};
     use std::time::Duration;
 
     fn plan() -> Plan {
         Plan {
-            target: Target::parse("http://127.0.0.1:1/").unwrap(),
-            protocol: load::Protocol::Http1,
-            scenario: None,
-            method: "GET".to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
             drive: Drive::Schedule(Schedule::Constant { rate: 200.0 }),
             duration: Duration::from_mins(5),
             connections: 1,
-            threads: 1,
             timeout: Duration::from_secs(10),
-            keeps_alive: true,
-            trust: Trust::System,
+            ..Plan::to(Target::parse("http://127.0.0.1:1/").unwrap())
         }
     }
 

@@ -164,26 +164,19 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use load::{Counts, Drive, Latencies, Schedule, Target, Trust};
+    use load::{Counts, Drive, Latencies, Schedule, Target};
     use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     fn run() -> (Plan, Run) {
         let plan = Plan {
-            target: Target::parse("http://127.0.0.1:1/a?b={c},d=e").unwrap(),
             // No method is like this: it has all that must be escaped.
-            protocol: load::Protocol::Http1,
-            scenario: None,
             method: "G\"E\\T\n".to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
             drive: Drive::Schedule(Schedule::Constant { rate: 100.0 }),
             duration: Duration::from_secs(10),
             connections: 1,
-            threads: 1,
             timeout: Duration::from_secs(10),
-            keeps_alive: true,
-            trust: Trust::System,
+            ..Plan::to(Target::parse("http://127.0.0.1:1/a?b={c},d=e").unwrap())
         };
         let mut latencies = Latencies::default();
         for ms in 1..=990u64 {
