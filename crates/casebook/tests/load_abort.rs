@@ -41,6 +41,17 @@ fn a_lost_objective_ends_the_run_and_everything_until_then_is_accounted_for() {
 }
 
 #[test]
+fn a_percentile_that_ended_the_run_is_missed_although_it_has_few_requests() {
+    let url = program::service(Duration::from_millis(30));
+    let options = ["--rate", "20", "-d", "30s", "--slo", "p99<10ms", "--abort", "--format", "json"];
+    let output = run(&[&["load", &url][..], &options].concat());
+    let account: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let objective = &account["slo"][0];
+    assert_eq!((output.status.code(), objective["verdict"].as_str()), (Some(1), Some("missed")), "{account}");
+    assert!(objective["value"].as_f64().is_some_and(|ms| ms >= 30.0), "{account}");
+}
+
+#[test]
 fn a_rate_that_cannot_be_reached_ends_the_run() {
     let (account, said) =
         aborted(&program::service(Duration::from_millis(100)), &["--rate", "200", "-c", "5"]);

@@ -24,7 +24,7 @@ use crate::schedule::Schedule;
 use crate::second::{Second, Typical};
 use account::Part;
 pub use account::utc;
-use base::number::wide;
+use base::number::{real_u64, wide};
 use error::MAX_PARTS;
 pub use error::MergeError;
 use exhibit::Folder;
@@ -80,7 +80,7 @@ pub fn merge(folders: &[&Path], watcher: &mut dyn Watcher) -> Result<Merged, Mer
     let logs: Result<Vec<Log<'_>>, MergeError> = (logs.iter().zip(&parts))
         .map(|((name, bytes), part)| Log::read(name, bytes, shift_ns(part, begun)))
         .collect();
-    let plan = plan(&parts);
+    let plan = plan(&parts, begun);
     let run = add(&parts, &logs?, &plan, begun, watcher)?;
     Ok(Merged { notes: notes(&parts, begun), plan, run })
 }
@@ -145,7 +145,7 @@ fn shift_ns(part: &Part, begun: SystemTime) -> u64 {
 }
 
 /// What all were to do together.
-fn plan(parts: &[Part]) -> Plan {
+fn plan(parts: &[Part], begun: SystemTime) -> Plan {
     let Some(first) = parts.first() else { unreachable!("there is at least one part") };
     let sum = |of: fn(&Part) -> u32| parts.iter().map(of).fold(0, u32::saturating_add);
     // A worker has its part of the schedule, any other run has all of it.
@@ -155,7 +155,12 @@ fn plan(parts: &[Part]) -> Plan {
     let drive = match &first.plan.drive {
         Drive::Schedule(Schedule::Constant { rate }) => {
             let rates: f64 = parts.iter().filter_map(|of| of.plan.asked_constant()).sum();
-            let rate = if first.worker.is_some() { rate * times } else { rates };
+            let rate = match first.worker {
+                Some(_) => rate * times,
+                None if is_at_one_time(parts, begun) => rates,
+                // As all other rates, that of the whole time.
+                None => real_u64(parts.iter().map(|of| of.planned).sum()) / last_end(parts, begun),
+            };
             Drive::Schedule(Schedule::Constant { rate })
         }
         Drive::Schedule(Schedule::Steps { rates }) => {
@@ -175,6 +180,8 @@ fn plan(parts: &[Part]) -> Plan {
     };
     let threads = parts.iter().map(|of| of.plan.threads).fold(0, usize::saturating_add);
     let duration = parts.iter().map(|of| of.plan.duration).max().unwrap_or_default();
+    let whole = Duration::try_from_secs_f64(last_end(parts, begun)).unwrap_or(duration);
+    let duration = if is_at_one_time(parts, begun) { duration } else { whole };
     Plan { drive, duration, connections: sum(|of| of.plan.connections), threads, ..first.plan.clone() }
 }
 
@@ -266,6 +273,28 @@ fn worse(one: Generator, other: Generator) -> Generator {
     }
 }
 
+/// When requests of a part were last due, in seconds since the first part began.
+fn end(part: &Part, begun: SystemTime) -> f64 {
+    part.start.duration_since(begun).unwrap_or_default().as_secs_f64() + part.due_seconds
+}
+
+/// When the first part ended, in seconds.
+fn first_end(parts: &[Part], begun: SystemTime) -> f64 {
+    parts.iter().map(|part| end(part, begun)).fold(f64::INFINITY, f64::min)
+}
+
+/// When the last part ended, in seconds.
+fn last_end(parts: &[Part], begun: SystemTime) -> f64 {
+    parts.iter().map(|part| end(part, begun)).fold(f64::MIN_POSITIVE, f64::max)
+}
+
+/// Whether all parts were under way for nearly all of the time.
+fn is_at_one_time(parts: &[Part], begun: SystemTime) -> bool {
+    let last_start = parts.iter().map(|part| part.start.duration_since(begun).unwrap_or_default()).max();
+    let together = first_end(parts, begun) - last_start.unwrap_or_default().as_secs_f64();
+    together.max(0.0) >= TOGETHER * last_end(parts, begun)
+}
+
 /// What to know of the sum.
 fn notes(parts: &[Part], begun: SystemTime) -> Vec<String> {
     let mut notes = vec![format!(
@@ -274,15 +303,14 @@ fn notes(parts: &[Part], begun: SystemTime) -> Vec<String> {
         parts.len()
     )];
     let after = |part: &Part| part.start.duration_since(begun).unwrap_or_default();
-    let ends = |part: &Part| after(part).as_secs_f64() + part.due_seconds;
-    let first_end = parts.iter().map(ends).fold(f64::INFINITY, f64::min);
-    let last_end = parts.iter().map(ends).fold(0.0, f64::max);
-    let last_start = parts.iter().map(after).max().unwrap_or_default();
-    if (first_end - last_start.as_secs_f64()).max(0.0) < TOGETHER * last_end {
+    if !is_at_one_time(parts, begun) {
+        let last_start = parts.iter().map(after).max().unwrap_or_default();
         notes.push(format!(
-            "The runs were not at one time: the last one began {:.1} s after the first, and the first one ended after {first_end:.1} s of \
-             {last_end:.1} s. Rates are of the whole time.",
-            last_start.as_secs_f64()
+            "The runs were not at one time: the last one began {:.1} s after the first, and the first one ended after {:.1} s of {:.1} s. \
+             Rates are of the whole time.",
+            last_start.as_secs_f64(),
+            first_end(parts, begun),
+            last_end(parts, begun)
         ));
     }
     let off = |part: &Part| after(part).abs_diff(Duration::from_nanos(shift_ns(part, begun)));

@@ -190,7 +190,16 @@ impl Objective {
             What::Errors => Some(errors(run)),
             What::Rate => Some(figures.answered_rate),
         };
-        let Some(value) = value else { return Verdict::TooFew };
+        let Some(value) = value else {
+            // A run that was ended because it is lost has few requests, and yet misses it.
+            let is_lost = run.abort.as_ref().is_some_and(|of| of.reason.objective() == Some(self.text()));
+            return match self.what {
+                What::Latency(quantile) if is_lost => {
+                    Verdict::Missed(real_u64(latencies.value_at_quantile(quantile)) / 1e6)
+                }
+                _ => Verdict::TooFew,
+            };
+        };
         if self.holds(value) { Verdict::Met(value) } else { Verdict::Missed(value) }
     }
 }
