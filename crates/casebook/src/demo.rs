@@ -91,7 +91,7 @@ const BUNDLED: [Bundled; 4] = [
                 is what that looks like.",
         views: &[("gc", "The heap over time"), ("threads", "The thread pool and its queue")],
         // The smallest one of a healthy service: all of them are a fifth of the program.
-        bytes: include_bytes!("../../../fixtures/light-healthy.nettrace.zst"),
+        bytes: include_bytes!("../../../fixtures/demo/light-healthy.nettrace.zst"),
     },
 ];
 
