@@ -89,7 +89,7 @@ fn tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         _ => {}
     }
     let mut sums = Tally::default();
-    let mut cargo = workspace.cargo("test --workspace --locked");
+    let mut cargo = workspace.cargo("test --workspace --locked --no-fail-fast");
     let outcome = process::run_reading(cargo.env("CASEBOOK_SKIPS", &notes), |line| {
         sums.add(test_result(line).unwrap_or_default());
     });

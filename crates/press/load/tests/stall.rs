@@ -82,11 +82,12 @@ fn a_stall_shows_in_the_percentiles_from_the_schedule_with_any_number_of_connect
         let run = loaded(&plan);
         assert_eq!((run.planned, run.counts.responses), (1_000, 1_000));
         // A fifth of the requests come while it is paused, and wait until its end: P(L > x) = 0.2 · (1 − x / 200 ms).
+        // They come 5 ms apart, and the first of them up to 5 ms after the stall's begin: each may wait that much less.
         let of = Figures::of(&plan, &run).from_schedule.unwrap();
         for (name, found, truth) in [("p90", of.p90, 100.0), ("p95", of.p95, 150.0), ("p99", of.p99, 190.0)] {
             let found = found.unwrap();
             assert!(
-                found > 0.96 * truth && found < truth + 1_000.0,
+                found > 0.995 * (truth - 5.0) && found < truth + 1_000.0,
                 "{name} with {connections}: {found} ms, truth {truth} ms"
             );
         }
