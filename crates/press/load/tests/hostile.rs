@@ -282,13 +282,13 @@ fn a_peer_that_closes_idle_connections_costs_no_request() {
     let closing = server(|mut stream| {
         if asked(&mut stream) {
             drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
     });
-    // Each connection rests 200 ms between two requests.
+    // Each worker asks every 100 ms: long after the close, so that no request crosses it on the way.
     let plan = Plan {
-        drive: Drive::Schedule(Schedule::Constant { rate: 60.0 }),
-        duration: Duration::from_secs(1),
+        drive: Drive::Schedule(Schedule::Constant { rate: 20.0 }),
+        duration: Duration::from_secs(2),
         ..plan(&closing, b"")
     };
     check_plan("closed while idle", &plan, End::Status(200));
