@@ -12,7 +12,7 @@ use crate::completions::candidates;
 use crate::config::Config;
 use crate::format::print_json;
 use crate::interrupt::Interrupt;
-use crate::outputs::Outputs;
+use crate::outputs::{Outputs, is_stdout};
 use crate::record::{Beside, Recorded, Wanted};
 use crate::target;
 use crate::{duration, profile, terminal};
@@ -118,7 +118,7 @@ pub(crate) struct Args {
     #[arg(long)]
     abort: bool,
     /// Keep the run as a folder, which every other command can read
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", value_parser = folder)]
     output: Option<PathBuf>,
     /// Record this .NET process on this machine during the run and its warm-up: the run is then in OUT/load, the recording in
     /// OUT/trace, and `casebook open OUT` shows both on one time axis. A word is taken for its name
@@ -226,8 +226,25 @@ fn start_at(text: &str) -> Result<SystemTime, String> {
     load::utc(text).ok_or_else(|| format!("`{text}` is not a time such as 2026-12-01T09:00:00Z"))
 }
 
-/// Waits until a time, as long as the command is not asked to end.
-fn wait(until: SystemTime, stop: &AtomicBool) {
+/// A folder that a run is kept in.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if is_stdout(&path) {
+        return Err(
+            "a run is kept as a folder, which needs a name. For its figures on standard output: --format json"
+                .to_owned(),
+        );
+    }
+    Ok(path)
+}
+
+/// Waits until connections should be opened for a run that begins at a time, as long as the command is not asked to end.
+fn wait_for(start: SystemTime, stop: &AtomicBool) {
+    if let Ok(late) = base::time::calendar().duration_since(start) {
+        terminal::say(&format!("--start-at was {:.1} s ago: the run begins at once", late.as_secs_f64()));
+    }
+    // What is left then is for opening connections, which must not be idle for long.
+    let until = start.checked_sub(BEFORE_START).unwrap_or(start);
     let left = || until.duration_since(base::time::calendar()).ok().filter(|left| !left.is_zero());
     while let Some(left) = left().filter(|_| !stop.load(Ordering::Acquire)) {
         if terminal::is_stderr() {
@@ -270,8 +287,7 @@ pub(crate) fn run(mut args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let mut kept = place.map(|place| keep(&place, rules, &plan, requests)).transpose()?;
     let before = warmup.map(|duration| warm_up(&plan, duration, stop)).transpose()?;
     if let Some(at) = start_at {
-        // What is left then is for opening connections, which must not be idle for long.
-        wait(at.checked_sub(BEFORE_START).unwrap_or(at), stop);
+        wait_for(at, stop);
     }
     let mut shown = Shown {
         progress: Progress::new("load", &plan),

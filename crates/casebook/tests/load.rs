@@ -123,7 +123,7 @@ fn a_scenario_has_figures_of_each_request_and_its_failed_checks_are_errors() {
     std::fs::write(folder.path().join("users.csv"), "user\nann\n").unwrap();
     std::fs::write(folder.path().join("body"), b"\x00\xff").unwrap();
     let [path, kept] = [&file, &out].map(|path| path.to_str().unwrap());
-    let output = run(&["load", "--scenario", path, "-o", kept, "--format", "json"]);
+    let output = run(&["load", "--scenario", path, "-o", kept, "--requests", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let of: Value = serde_json::from_slice(&output.stdout).unwrap();
     let planned = accounted(&of);
@@ -137,8 +137,17 @@ fn a_scenario_has_figures_of_each_request_and_its_failed_checks_are_errors() {
         json(&["query", kept, "select value from metrics where name = 'error_share'", "--format", "json"]);
     let expected = 2.0 * bad as f64 / planned as f64;
     assert!(share.to_string().contains(&format!("{expected:.4}")[..5]), "{share} {expected}");
-    let explained = String::from_utf8(run(&["explain", kept]).stdout).unwrap();
-    assert!(explained.contains("load-errors") || explained.contains("fail"), "{explained}");
+    // The steps that were never sent are no sign of a service that is too slow.
+    let explained = json(&["explain", kept, "--format", "json"]);
+    let findings = explained["findings"].as_array().unwrap().iter();
+    let found: Vec<&str> =
+        findings.filter(|of| of["severity"] != "note").map(|of| of["id"].as_str().unwrap()).collect();
+    assert_eq!(found, ["load-errors"]);
+    // Each request that was kept knows which of the scenario it is.
+    let kept_of = "select b.name, count(*), sum(r.outcome = 'unsent') from requests r join by_request b on b.number = r.request \
+        group by 1 having count(*) = b.planned and sum(r.outcome = 'unsent') = b.unsent order by b.number";
+    let rows = json(&["query", kept, kept_of, "--format", "json"])["rows"].clone();
+    assert_eq!(rows, serde_json::json!([["good", 40 - bad, 0], ["bad", bad, 0], ["after", bad, bad]]));
     let page = String::from_utf8(run(&["load", "--scenario", path, "--slo", "rate>0"]).stdout).unwrap();
     assert!(page.contains("good") && page.contains("two: 0 of"), "{page}");
 }
@@ -158,8 +167,11 @@ fn a_scenario_goes_nowhere_but_where_its_user_said_it_may() {
     let of = json(&["load", "--scenario", path, "--format", "json"]);
     assert_eq!((accounted(&of), of["errors"]["resolve"].as_u64()), (10, Some(10)));
     assert!(refused(&["load", "http://other.invalid", "--scenario", path]).contains("--yes-this-host"));
-    for (more, expected) in [("bogus = 1", "unknown field `bogus`"), ("slo = ['p99']", "is not an objective")]
-    {
+    for (more, expected) in [
+        ("bogus = 1", "unknown field `bogus`"),
+        ("slo = ['p99']", "is not an objective"),
+        ("[[request]]\nweight = 0.5\npath = '/'", "a whole number, such as 3"),
+    ] {
         write(&format!("url = 'http://127.0.0.1:1'\n{more}"));
         assert!(refused(&["load", "--scenario", path]).contains(expected), "{more}");
     }
@@ -187,4 +199,8 @@ fn what_curl_asked_becomes_a_scenario_for_its_owner_only() {
     let of = json(&["load", "--scenario", to, "--rate", "20", "-d", "1s", "--format", "json"]);
     assert_eq!((accounted(&of), of["responses"].as_u64()), (20, Some(20)));
     assert!(refused(&["load", "import", "/dev/null"]).contains("not a file"));
+    // A scenario that was edited is not lost.
+    assert!(refused(&["load", "import", from, "-o", to]).contains("--force"));
+    assert_eq!(run(&["load", "import", from, "-o", to, "--force"]).status.code(), Some(0));
+    assert!(refused(&["load", &url, "-o", "-"]).contains("needs a name"));
 }

@@ -128,7 +128,17 @@ fn query_and_tables_have_every_table_and_the_metrics() {
     let names: Vec<&str> = tables.as_array().unwrap().iter().filter_map(|of| of["table"].as_str()).collect();
     assert_eq!(
         names,
-        ["requests", "latency", "seconds", "histogram", "statuses", "failures", "changes", "metrics"]
+        [
+            "requests",
+            "latency",
+            "seconds",
+            "histogram",
+            "statuses",
+            "failures",
+            "changes",
+            "by_request",
+            "metrics"
+        ]
     );
 }
 

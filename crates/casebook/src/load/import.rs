@@ -3,7 +3,7 @@
 use super::scenario::{read_all, read_file};
 use crate::outputs::{Outputs, is_stdout, write_whole};
 use crate::terminal;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use load::{ImportOptions, Imported};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Take the requests to this host only
     #[arg(long, alias = "filter", value_name = "HOST")]
     host: Option<String>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    force: bool,
     /// Keep the requests in their order, as one flow, instead of choosing among them by weight
     #[arg(long)]
     flow: bool,
@@ -50,6 +53,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let options = ImportOptions { host: args.host.as_deref(), as_flow: args.flow };
     let imported = load::import(&bytes, options).with_context(|| args.file.display().to_string())?;
     match args.output.as_deref().filter(|path| !is_stdout(path)) {
+        // A scenario is edited by hand: what was changed in it must not be lost.
+        Some(path) if !args.force && path.is_file() => {
+            bail!("{} exists: --force replaces it", path.display());
+        }
         Some(path) => {
             write_whole(path, args.outputs.rules(), |out| Ok(out.write_all(imported.text.as_bytes())?))?;
         }

@@ -10,12 +10,14 @@
 //! Either of the first two is enough. Of a latency that both have, the log's counts make the table `latency`, and the figures of
 //! `run.json` stay as its writer computed them.
 
+mod by_request;
 mod counts;
 mod finish;
 mod histogram;
 mod hlog;
 mod requests;
 mod run;
+mod values;
 mod walk;
 
 use crate::error::Error;

@@ -13,6 +13,7 @@ table! { LoadRequests, LoadRequestRow, "requests",
     outcome text "" "How it ended: response, timeout, unsent, or the generator's word for an error"
     status int "" "The status of the response; null without a response"
     bytes int "" "Bytes of the response that came; null if it was never sent"
+    request int "" "Its number among the requests of the scenario, as in by_request; null without a scenario"
 }
 table! { Latencies, LatencyRow, "latency",
     "A quantile of the latency of the whole run, as far as there are enough samples for it.";
@@ -50,6 +51,20 @@ table! { LoadFailures, LoadFailureRow, "failures",
     what text "" "What went wrong, in the generator's word"
     count int "" "Requests"
 }
+table! { LoadByRequests, LoadByRequestRow, "by_request",
+    "A request of the scenario, with what became of it; empty without a scenario.";
+    number int "" "Its number in the scenario, from 0"
+    name text "" "Its name"
+    planned int "" "How often it was planned"
+    sent int "" "How often it was sent"
+    responses int "" "Responses that came"
+    errors int "" "How often it ended without a response, time-outs left out"
+    timeouts int "" "How often the generator stopped waiting for it"
+    unsent int "" "How often it was planned and never sent"
+    failed_checks int "" "Responses that failed a check"
+    p50_ms real "ms" "Half of them took no longer: from the schedule, or from the send without one; null with too few"
+    p99_ms real "ms" "99 % of them took no longer"
+}
 table! { LoadChanges, LoadChangeRow, "changes",
     "A time at which the latency changed for good, as the generator's test for steadiness says.";
     ts_ns time "ns" "When it changed"
@@ -69,6 +84,7 @@ tables! {
             statuses: LoadStatuses,
             failures: LoadFailures,
             changes: LoadChanges,
+            by_request: LoadByRequests,
         }
         beside {
         /// What was asked for, and what the generator says of the run.

@@ -28,6 +28,8 @@ pub(crate) struct Stall {
     pub(crate) to_ns: i64,
     /// How long nothing was answered.
     pub(crate) ms: f64,
+    /// Whether requests timed out during it. Then it was longer than the latencies say.
+    pub(crate) is_longer: bool,
     /// Whether the generator was late by as much, so that it was stopped itself.
     pub(crate) is_of_generator: bool,
 }
@@ -41,6 +43,7 @@ pub(crate) struct Second {
     pub(crate) answered: Option<f64>,
     /// Errors and time-outs.
     pub(crate) failed: f64,
+    pub(crate) timeouts: f64,
     pub(crate) lateness_ms: Option<f64>,
 }
 
@@ -62,6 +65,7 @@ impl<'a> Facts<'a> {
             asked: known(row.asked),
             answered: known(row.answered),
             failed: known(row.errors).unwrap_or(0.0) + known(row.timeouts).unwrap_or(0.0),
+            timeouts: known(row.timeouts).unwrap_or(0.0),
             lateness_ms: known(row.lateness_max_ns).map(|ns| ns / 1e6),
         });
         Self {

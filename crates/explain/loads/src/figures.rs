@@ -1,11 +1,22 @@
 //! The figures of a run, in parts: how requests ended, how long they took, how the generator did.
 
 use crate::facts::Facts;
-use model::{SCHEDULE, SEND};
+use base::number::real;
+use model::{NO_INT, SCHEDULE, SEND};
 use report::{List, ListColumn, Part, Row, Series};
 
 const LATENCIES: &[ListColumn] =
     &[ListColumn { name: "from the schedule", unit: "ms" }, ListColumn { name: "from the send", unit: "ms" }];
+
+const BY_REQUEST: &[ListColumn] = &[
+    ListColumn { name: "planned", unit: "" },
+    ListColumn { name: "answered", unit: "" },
+    ListColumn { name: "failed", unit: "" },
+    ListColumn { name: "never sent", unit: "" },
+    ListColumn { name: "failed checks", unit: "" },
+    ListColumn { name: "p50", unit: "ms" },
+    ListColumn { name: "p99", unit: "ms" },
+];
 
 const COUNTED: &[ListColumn] = &[ListColumn { name: "requests", unit: "" }];
 
@@ -43,11 +54,32 @@ fn answers(facts: &Facts<'_>) -> Part {
     ] {
         let rows = rows.into_iter().map(|(what, count)| Row {
             name: facts.load.strings.text(what).to_owned(),
-            values: vec![Some(base::number::real(count))],
+            values: vec![Some(real(count))],
         });
         part.lists.push(List::ranked(name, about, COUNTED, rows.collect()));
     }
+    part.lists.push(by_request(facts));
     part
+}
+
+/// The requests of a scenario, in its order.
+fn by_request(facts: &Facts<'_>) -> List {
+    let of = &facts.load.by_request;
+    let counts = |value: i64| (value != NO_INT).then(|| real(value));
+    let rows = (0..of.number.len()).filter_map(|at| of.row(at)).map(|row| Row {
+        name: facts.load.strings.text(row.name).to_owned(),
+        values: vec![
+            counts(row.planned),
+            counts(row.responses),
+            counts(row.errors.saturating_add(row.timeouts.max(0))),
+            counts(row.unsent),
+            counts(row.failed_checks),
+            Some(row.p50_ms).filter(|ms| ms.is_finite()),
+            Some(row.p99_ms).filter(|ms| ms.is_finite()),
+        ],
+    });
+    let about = "Requests of the scenario; failed are those without a response, time-outs among them";
+    List { name: "by-request", about, columns: BY_REQUEST, rows: rows.collect(), more: 0 }
 }
 
 fn latency(facts: &Facts<'_>) -> Part {

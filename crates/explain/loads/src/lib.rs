@@ -112,6 +112,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stall_that_is_longer_than_the_time_out_is_said_to_be_longer() {
+        let run = Run::steady(30).stalled_beyond(&[2, 7, 12, 17, 22, 27], 300.0);
+        let text = explanation(&run.load()).verdict.unwrap().text;
+        assert_eq!(
+            text,
+            "p99 is 300 ms because the service stops answering for at least 300 ms every 5 s; the rate was kept."
+        );
+    }
+
+    #[test]
+    fn a_service_that_answers_nothing_is_not_saturated() {
+        let all: Vec<usize> = (0..30).collect();
+        let run = Run::steady(30).stalled_beyond(&all, 0.1).answering(0.0);
+        let run = run.metric("responses", 0.0).metric("timeouts", 5_000.0).metric("unsent", 1_000.0);
+        assert_eq!(found(&run), ["load-timeouts"]);
+        let text = explanation(&run.load()).verdict.unwrap().text;
+        assert!(text.starts_with("No request was answered: 83.3 %"), "{text}");
+    }
+
+    #[test]
     fn a_generator_that_is_stopped_is_not_held_against_the_service() {
         let run = Run::steady(30).stalled(&[12]).late(&[12], 990);
         assert_eq!(found(&run), ["load-generator-late"]);

@@ -50,6 +50,10 @@ pub(crate) fn stalls(facts: &Facts<'_>) -> Vec<Stall> {
         }
     }
     for of in &mut stalls {
+        of.is_longer = of.ms >= facts.metric("timeout_ms").unwrap_or(f64::INFINITY)
+            && facts.seconds.iter().any(|second| {
+                second.timeouts > 0.0 && second.ts_ns < of.to_ns && second.end_ns() > of.from_ns
+            });
         of.is_of_generator =
             facts.lateness_ms(of.from_ns, of.to_ns).is_some_and(|late| late >= OF_GENERATOR * of.ms);
     }
@@ -74,7 +78,7 @@ fn by_latency(facts: &Facts<'_>) -> Vec<Stall> {
         let quick = total - waited;
         let is_tooth = waited * 2.0 / rate >= WAITED * ms / 1e3 && quick >= QUICK * total;
         let (from_ns, to_ns) = (interval.ts_ns, interval.end_ns());
-        is_tooth.then_some(Stall { from_ns, to_ns, ms, is_of_generator: false })
+        is_tooth.then_some(Stall { from_ns, to_ns, ms, is_longer: false, is_of_generator: false })
     };
     facts.intervals.iter().filter_map(of).collect()
 }
@@ -95,12 +99,15 @@ fn by_answers(facts: &Facts<'_>) -> Vec<Stall> {
     let mut stalls: Vec<Stall> = Vec::new();
     for of in seconds.iter().filter(is_still) {
         let ms = real(of.dur_ns) / 1e6;
-        match stalls.last_mut().filter(|last| last.to_ns >= of.ts_ns) {
-            Some(last) => {
+        match stalls.last_mut() {
+            Some(last) if last.to_ns >= of.ts_ns => {
                 last.to_ns = of.end_ns();
                 last.ms += ms;
             }
-            None => stalls.push(Stall { from_ns: of.ts_ns, to_ns: of.end_ns(), ms, is_of_generator: false }),
+            _ => {
+                let (from_ns, to_ns) = (of.ts_ns, of.end_ns());
+                stalls.push(Stall { from_ns, to_ns, ms, is_longer: false, is_of_generator: false });
+            }
         }
     }
     stalls
@@ -130,6 +137,7 @@ mod tests {
                 from_ns: at * 1_000_000_000,
                 to_ns: at * 1_000_000_000,
                 ms: 500.0,
+                is_longer: false,
                 is_of_generator: false,
             };
             assert_eq!(period_s(&seconds.iter().map(of).collect::<Vec<_>>()), expected, "{seconds:?}");

@@ -15,6 +15,7 @@ pub(crate) struct Run {
     /// The latencies of each second, in milliseconds.
     seconds: Vec<Vec<f64>>,
     late_ms: BTreeMap<usize, i64>,
+    timeouts: BTreeMap<usize, i64>,
     answered: f64,
     metrics: BTreeMap<String, f64>,
     statuses: Vec<(&'static str, i64)>,
@@ -46,6 +47,17 @@ impl Run {
             self.seconds[*second] = (0..200).map(|due| 1000.0 - 5.0 * f64::from(due)).collect();
         }
         self
+    }
+
+    /// In these seconds nothing is answered until their end, and the generator waits for `ms` only.
+    pub(crate) fn stalled_beyond(mut self, at: &[usize], ms: f64) -> Self {
+        self = self.stalled(at).metric("timeout_ms", ms);
+        for second in at {
+            let cut = self.seconds[*second].iter_mut().filter(|of| **of > ms);
+            self.timeouts.insert(*second, cut.map(|of| *of = ms).map(|()| 1).sum());
+        }
+        let timeouts = base::number::real(self.timeouts.values().sum());
+        self.metric("timeouts", timeouts)
     }
 
     /// In these seconds the generator was late.
@@ -107,7 +119,7 @@ impl Run {
                 sent: RATE,
                 answered: whole(self.answered),
                 errors: 0,
-                timeouts: 0,
+                timeouts: self.timeouts.get(&at).copied().unwrap_or(0),
                 lateness_max_ns,
             });
             let mut buckets: BTreeMap<i64, i64> = BTreeMap::new();

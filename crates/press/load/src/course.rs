@@ -149,10 +149,12 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
     /// A request that was taken cannot be sent.
     pub(crate) fn refuse(&mut self, flow: Option<Flow>, due_ns: u64, now_ns: u64) {
         let unsent = self.interval.counts.unsent;
+        let mut request = None;
         if let (Some(script), Some(flow)) = (&mut self.script, flow) {
+            request = Some(script.request_of(&flow));
             script.refused(flow, &mut self.interval.counts);
         }
-        self.keep_unsent(unsent, Some(due_ns), now_ns);
+        self.keep_unsent(unsent, request, Some(due_ns), now_ns);
         self.pace.ended(now_ns, PAUSE_AFTER_FAILURE_NS);
     }
 
@@ -179,16 +181,18 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         self.interval.ended(ended);
         let Ended { due_ns, sent_ns, first_byte_ns, end_ns, connection, bytes, outcome } = *ended;
         let is_open = self.pace.is_open();
+        let request = flow.as_ref().and_then(|flow| Some(self.script.as_ref()?.request_of(flow)));
         self.feed.add(|first| Request {
             planned_ns: is_open.then_some(due_ns),
             sent: Some(Sent { sent_ns, first_byte_ns, connection: first + connection, bytes }),
             end_ns,
             outcome: Some(outcome),
+            request,
         });
         if let (Some(flow), Some(script)) = (flow, &mut self.script) {
             let unsent = self.interval.counts.unsent;
             let is_over = script.ended(flow, ended, answer, &mut self.interval.counts);
-            self.keep_unsent(unsent, None, end_ns);
+            self.keep_unsent(unsent, request.map(|request| request + 1), None, end_ns);
             // A flow that goes on is not over for its user.
             if !is_over {
                 return;
@@ -199,11 +203,12 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
     }
 
     /// Keeps the requests that were found to be never sent since there were `before` of them. The first was due, the others of its flow
-    /// never were.
-    fn keep_unsent(&mut self, before: u64, due_ns: Option<u64>, end_ns: u64) {
-        for number in before..self.interval.counts.unsent {
+    /// never were. `first` is the number of the first in the scenario; the requests of a flow follow one another.
+    fn keep_unsent(&mut self, before: u64, first: Option<usize>, due_ns: Option<u64>, end_ns: u64) {
+        for (step, number) in (before..self.interval.counts.unsent).enumerate() {
             let planned_ns = due_ns.filter(|_| number == before);
-            self.feed.add(|_| Request { planned_ns, sent: None, end_ns, outcome: None });
+            let request = first.map(|first| first + step);
+            self.feed.add(|_| Request { planned_ns, sent: None, end_ns, outcome: None, request });
         }
     }
 
@@ -216,18 +221,21 @@ impl<'a, F: FnMut(Interval)> Course<'a, F> {
         }
         while let Some((due_ns, flow)) = self.script.as_mut().and_then(Script::take_any) {
             let unsent = self.interval.counts.unsent;
+            let mut request = None;
             if let Some(script) = &mut self.script {
+                request = Some(script.request_of(&flow));
                 script.leave(flow, due_ns, now_ns, &mut self.interval);
             }
-            self.keep_unsent(unsent, Some(due_ns).filter(|due_ns| *due_ns <= now_ns), now_ns);
+            self.keep_unsent(unsent, request, Some(due_ns).filter(|due_ns| *due_ns <= now_ns), now_ns);
         }
         for due_ns in self.pace.give_up(self.interrupted_ns.unwrap_or(now_ns)) {
             let unsent = self.interval.counts.unsent;
-            match &mut self.script {
-                Some(script) => script.give_up(due_ns, now_ns, &mut self.interval),
-                None => self.interval.unsent(due_ns, now_ns),
+            let request =
+                self.script.as_mut().map(|script| script.give_up(due_ns, now_ns, &mut self.interval));
+            if request.is_none() {
+                self.interval.unsent(due_ns, now_ns);
             }
-            self.keep_unsent(unsent, Some(due_ns), now_ns);
+            self.keep_unsent(unsent, request, Some(due_ns), now_ns);
         }
         // A run ends a little after the next second begins: the part of it in which nothing happened is not a part of it.
         if self.interval.second == 0 || self.interval.counts != Counts::default() {

@@ -25,7 +25,7 @@ pub(crate) const PARQUET: &str = "requests.parquet";
 /// The file while a run goes on, and what is left of one that was killed.
 pub(crate) const TEXT: &str = "requests.csv";
 /// Its first line.
-const HEAD: &str = "planned_ns,sent_ns,first_byte_ns,end_ns,connection,outcome,status,bytes";
+const HEAD: &str = "planned_ns,sent_ns,first_byte_ns,end_ns,connection,outcome,status,bytes,request";
 
 /// Rows that a worker hands on at once, at most.
 const PIECE: usize = 4_096;
@@ -43,6 +43,8 @@ pub struct Request {
     pub end_ns: u64,
     /// What became of it. `None` if it was never sent.
     pub outcome: Option<Outcome>,
+    /// Its number among the requests of the scenario, from 0. `None` without a scenario.
+    pub request: Option<usize>,
 }
 
 /// How a request was sent, and what came back.
@@ -155,7 +157,7 @@ fn write_text(mut out: BufWriter<File>, rows: &Receiver<Vec<Request>>) -> io::Re
 }
 
 fn write_line(out: &mut impl Write, of: &Request) -> io::Result<()> {
-    let Request { planned_ns, sent, end_ns, outcome } = *of;
+    let Request { planned_ns, sent, end_ns, outcome, request } = *of;
     let number = |out: &mut dyn Write, of: Option<u64>| of.map_or(Ok(()), |of| write!(out, "{of}"));
     number(out, planned_ns)?;
     out.write_all(b",")?;
@@ -174,6 +176,8 @@ fn write_line(out: &mut impl Write, of: &Request) -> io::Result<()> {
     number(out, status)?;
     out.write_all(b",")?;
     number(out, sent.map(|of| of.bytes))?;
+    out.write_all(b",")?;
+    number(out, request.map(base::number::wide))?;
     out.write_all(b"\n")
 }
 
@@ -199,6 +203,7 @@ mod tests {
             sent: Some(sent),
             end_ns: 9,
             outcome: Some(Outcome::Response(200)),
+            request: None,
         };
         let failed = Request {
             planned_ns: None,
@@ -206,18 +211,24 @@ mod tests {
             outcome: Some(Outcome::Failed(Failure::HeadTooLarge)),
             ..answered
         };
-        let unsent = Request { sent: None, outcome: None, ..answered };
+        let unsent = Request { sent: None, outcome: None, request: Some(2), ..answered };
         let mut out = Vec::new();
         for row in [answered, failed, unsent] {
             write_line(&mut out, &row).unwrap();
         }
-        let expected = "4,5,8,9,3,response,200,40\n,5,,9,3,head-too-large,,0\n4,,,9,,unsent,,\n";
+        let expected = "4,5,8,9,3,response,200,40,\n,5,,9,3,head-too-large,,0,\n4,,,9,,unsent,,,2\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]
     fn a_feed_hands_on_pieces_of_a_limited_size_and_nothing_if_nobody_takes_it() {
-        let row = |first| Request { planned_ns: None, sent: None, end_ns: u64::from(first), outcome: None };
+        let row = |first| Request {
+            planned_ns: None,
+            sent: None,
+            end_ns: u64::from(first),
+            outcome: None,
+            request: None,
+        };
         let (to, rows) = sync_channel(4);
         let mut feed = Feed::new(Some(to), 7);
         for _ in 0..=PIECE {

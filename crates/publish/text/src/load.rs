@@ -191,12 +191,12 @@ fn accounts(page: &mut Page, run: &Run) {
             grouped(counts.failed_checks),
             share(counts.failed_checks)
         );
-        page.block("failed", Tone::Bad, &text);
+        page.block("unexpected", Tone::Bad, &text);
     }
     let (skipped, refused) = (counts.skipped, counts.refused);
     for (count, why) in [
         (counts.unsent - skipped - refused, "no connection was free until the end"),
-        (skipped, "an earlier request of the flow failed, or the run ended before"),
+        (skipped, "an earlier request of the flow failed, or the run ended before its turn"),
         (refused, "a value does not fit into the request"),
     ] {
         if count > 0 {
@@ -236,11 +236,15 @@ fn latencies(page: &mut Page, figures: &Figures, run: &Run) {
         .zip(figures.from_send.named())
         .find(|(schedule, send)| differ(schedule.1, send.1));
     if let Some(((name, schedule), (_, send))) = at {
+        let between_ms = schedule.zip(send).map_or(0.0, |(schedule, send)| schedule - send);
         let [schedule, send] = [schedule, send].map(|of| of.map_or_else(String::new, duration));
         let between = format!(
             "At {name}, {schedule} passed since a request was due, but only {send} since it was sent: "
         );
-        let why = if figures.generator.is_limited {
+        let late = figures.generator.lateness_ms_max.unwrap_or(0.0);
+        let why = if between_ms <= late {
+            "the generator sent it late, which says nothing of the service. See the line about the generator."
+        } else if figures.generator.is_limited {
             "the generator sent it late, or all connections were busy. See the line about the generator."
         } else {
             "all connections were busy, so requests waited for one. Users wait from when they come, so the schedule counts."
@@ -296,11 +300,14 @@ fn steadiness(page: &mut Page, of: &Steadiness) {
 fn generator(page: &mut Page, figures: &Figures, plan: &Plan, run: &Run) {
     let of = figures.generator;
     let mut text = format!("{} of a core", show(of.cpu_share, "share"));
-    if let (Some(p99), Some(max)) = (of.lateness_ms_p99, of.lateness_ms_max) {
-        let words =
-            format!(" · 99 % of requests sent at most {} late, all at most {}", duration(p99), duration(max));
-        text.push_str(&words);
-    }
+    let late = match (of.lateness_ms_p99, of.lateness_ms_max) {
+        (Some(p99), Some(max)) => {
+            format!(" · 99 % of requests sent at most {} late, all at most {}", duration(p99), duration(max))
+        }
+        (None, Some(max)) => format!(" · no request sent more than {} late", duration(max)),
+        (_, None) => String::new(),
+    };
+    text.push_str(&late);
     page.line("generator", &text);
     if of.was_stopped() {
         let text = format!(

@@ -1,7 +1,8 @@
 //! The end of reading a load run: quantiles, buckets, extent in time, and the table `metrics`.
 
 use super::hlog::{Found as Log, nanos};
-use super::run::{FIGURES, Found as Run, whole};
+use super::run::{FIGURES, Found as Run};
+use super::values::whole;
 use base::number::{count, real, real_u64, saturated};
 use model::{LatencyRow, Load, LoadBucketRow, MetricRow, NO_INT, SCHEDULE, SEND, carries};
 use std::path::Path;

@@ -5,7 +5,7 @@
 //! Of Parquet only what `casebook load` writes is read: pages that are not compressed, and eight bytes for each row at least, so that
 //! no file has more rows than it has room for. A group of rows that is damaged is left out and counted.
 
-use super::run::MAX_KINDS;
+use super::values::MAX_KINDS;
 use base::number::wide;
 use model::{Load, LoadRequestRow, NO_INT, Sym};
 use parquet::basic::Compression;
@@ -39,8 +39,10 @@ const BATCH: usize = 8_192;
 const LONGEST_OUTCOME: usize = 100;
 
 /// The columns of integers before the outcome, and those behind it.
-const NUMBERS: [&str; 7] =
-    ["planned_ns", "sent_ns", "first_byte_ns", "end_ns", "connection", "status", "bytes"];
+const NUMBERS: [&str; 8] =
+    ["planned_ns", "sent_ns", "first_byte_ns", "end_ns", "connection", "status", "bytes", "request"];
+/// The column of integers that only newer files have.
+const NEWER: &str = "request";
 const OUTCOME: &str = "outcome";
 /// How many columns of integers stand before the outcome in a line.
 const BEFORE_OUTCOME: usize = 5;
@@ -84,10 +86,19 @@ impl Reading<'_> {
             Some(outcome) => self.outcome(outcome).ok_or(Unfit::Damaged)?,
             None => Sym::NONE,
         };
-        let [planned_ns, sent_ns, first_byte_ns, end_ns, connection, status, bytes] =
+        let [planned_ns, sent_ns, first_byte_ns, end_ns, connection, status, bytes, request] =
             numbers.map(|number| number.unwrap_or(NO_INT));
-        let row =
-            LoadRequestRow { planned_ns, sent_ns, first_byte_ns, end_ns, connection, outcome, status, bytes };
+        let row = LoadRequestRow {
+            planned_ns,
+            sent_ns,
+            first_byte_ns,
+            end_ns,
+            connection,
+            outcome,
+            status,
+            bytes,
+            request,
+        };
         self.load.requests.push(row);
         Ok(())
     }
@@ -199,7 +210,11 @@ fn fields(line: &[u8]) -> Option<([Option<i64>; NUMBERS.len()], &[u8])> {
         if at == BEFORE_OUTCOME {
             outcome = fields.next()?;
         }
-        let field = std::str::from_utf8(fields.next()?).ok()?;
+        let field = match fields.next() {
+            Some(field) => std::str::from_utf8(field).ok()?,
+            None if NUMBERS.get(at) == Some(&NEWER) => "",
+            None => return None,
+        };
         *number = if field.is_empty() { None } else { Some(field.parse().ok()?) };
     }
     (fields.next().is_none() && !outcome.is_empty()).then_some((numbers, outcome))
@@ -221,6 +236,10 @@ impl Columns {
         };
         let mut numbers: [Vec<Option<i64>>; NUMBERS.len()] = Default::default();
         for (name, column) in NUMBERS.iter().zip(&mut numbers) {
+            if *name == NEWER && place(name).is_none() {
+                *column = vec![None; rows];
+                continue;
+            }
             let ColumnReader::Int64ColumnReader(reader) = group.get_column_reader(place(name)?).ok()? else {
                 return None;
             };
@@ -273,16 +292,18 @@ mod tests {
     fn lines_of_a_run_that_was_killed_are_read_and_damaged_ones_counted() {
         let text = b"planned_ns,sent_ns,first_byte_ns,end_ns,connection,outcome,status,bytes\n\
             4,5,8,9,3,response,200,40\n,5,,9,3,reset,,0\n4,,,9,,unsent,,\n1,2,3\nx,2,3,4,5,response,200,1\n\
-            -4,5,8,9,3,response,200,40\n4,5,8,9,3,response,200,40,1\n4,5,8";
+            -4,5,8,9,3,response,200,40\n4,5,8,9,3,response,200,40,7\n4,5,8,9,3,response,200,40,1,1\n4,5,8";
         let load = read(text);
         let of = &load.requests;
         assert_eq!(
             (of.planned_ns.as_slice(), of.end_ns.as_slice()),
-            ([4, NO_INT, 4].as_slice(), [9; 3].as_slice())
+            ([4, NO_INT, 4, 4].as_slice(), [9; 4].as_slice())
         );
         assert_eq!((of.sent_ns[2], of.status[1], of.bytes[0]), (NO_INT, NO_INT, 40));
+        // Files of earlier versions have no column `request`.
+        assert_eq!(of.request, [NO_INT, NO_INT, NO_INT, 7]);
         let words: Vec<&str> = of.outcome.iter().map(|of| load.strings.text(*of)).collect();
-        assert_eq!(words, ["response", "reset", "unsent"]);
+        assert_eq!(words, ["response", "reset", "unsent", "response"]);
         assert_eq!(load.lost.damage.count(BAD_LINE), 5);
     }
 

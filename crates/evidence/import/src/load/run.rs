@@ -3,6 +3,8 @@
 //! Members that are not known are passed over, and those that are missing stay null. A member of another type than it has
 //! is counted as damage by its name. Only the rows by second, a few lists and the figures are kept.
 
+use super::by_request::Pending;
+use super::values::{MAX_KINDS, cut, whole};
 use super::walk::{At, Leaf, walk};
 use base::number::{saturated, wide};
 use model::{Load, LoadChangeRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, NO_INT, Sym};
@@ -23,14 +25,11 @@ const NOT_A_CHANGE: &str = "entry of `steady.changes` in run.json without a time
 const NOT_A_TEXT: &str = "text in run.json that is of another type: left out";
 const NOT_A_TIME: &str = "`start_utc` in run.json that is not a time in RFC 3339: left out";
 const WARM_UP: &str = "member of `warmup` in run.json that is not a number: left out";
+const NOT_OF_REQUEST: &str = "member of `requests` in run.json that is of another type: left out";
 const TOO_MANY: &str = "further member of a list in run.json than are kept: left out";
 
-/// Kinds of errors and outcomes, and statuses, that are kept.
-pub(super) const MAX_KINDS: usize = 1_000;
 /// Settings of the schedule, figures of the warm-up, and notes.
 const MAX_MEMBERS: usize = 100;
-/// Letters of a text.
-const LONGEST_TEXT: usize = 2_000;
 
 /// Why an account cannot be read.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -83,6 +82,9 @@ figures! {
     "responses" "" Count
     "timeouts" "" Count
     "unsent" "" Count
+    "unsent_because.no-connection" "" Count
+    "unsent_because.earlier-request" "" Count
+    "unsent_because.value" "" Count
     "failed_checks" "" Count
     "failed_responses" "" Count
     "rate.asked" "1/s" Real
@@ -143,11 +145,13 @@ impl Found {
 
     /// Reads an account. `is_cut` says that more of the file was not read.
     pub(super) fn read(&mut self, load: &mut Load, bytes: &[u8], is_cut: bool) -> Result<(), RunError> {
-        let mut reading = Reading { load, found: self, columns: None, second: None, change: None };
+        let mut reading =
+            Reading { load, found: self, columns: None, second: None, change: None, request: None };
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let walked = walk(text, &mut |at, leaf| reading.take(at, leaf));
         reading.end_second();
         reading.end_change();
+        reading.end_request();
         let has_figures = !self.figures.is_empty();
         match walked {
             Ok(()) if !has_figures => return Err(RunError::NoFigure),
@@ -195,13 +199,6 @@ impl Found {
             load.lost.damage.note(BALANCE, 0);
         }
     }
-}
-
-/// A whole number of a figure that is one.
-#[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
-pub(super) fn whole(value: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
 }
 
 /// Columns of the rows by second.
@@ -255,6 +252,8 @@ struct Reading<'a> {
     second: Option<(LoadSecondRow, bool)>,
     /// The change that is read, and whether it has a time.
     change: Option<(LoadChangeRow, bool)>,
+    /// The request of a scenario that is read.
+    request: Option<Pending>,
 }
 
 impl Reading<'_> {
@@ -294,7 +293,18 @@ impl Reading<'_> {
                 self.change_member(at, leaf);
             }
             "steady.changes.[].metric" => self.change_metric(at, leaf),
-            path => self.member(path, at, leaf),
+            "requests.[]" => {
+                self.end_request();
+                self.request = Some(Pending::new());
+            }
+            path => match path.strip_prefix("requests.[].") {
+                Some(path) => {
+                    if self.request.as_mut().is_some_and(|of| !of.take(path, leaf)) {
+                        self.note(NOT_OF_REQUEST, at);
+                    }
+                }
+                None => self.member(path, at, leaf),
+            },
         }
     }
 
@@ -506,6 +516,12 @@ impl Reading<'_> {
         }
     }
 
+    fn end_request(&mut self) {
+        if self.request.take().is_some_and(|of| !of.end(self.load)) {
+            self.load.lost.damage.note(TOO_MANY, 0);
+        }
+    }
+
     fn end_change(&mut self) {
         match self.change.take() {
             Some((row, true)) if self.load.changes.ts_ns.len() < MAX_KINDS => self.load.changes.push(row),
@@ -514,9 +530,4 @@ impl Reading<'_> {
             None => {}
         }
     }
-}
-
-/// The beginning of a text.
-fn cut(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).collect()
 }

@@ -101,6 +101,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 
 /// Requests for which no connection became free until the end: all of them waited for the service.
 fn never_sent(facts: &Facts<'_>, asked: f64, answered: f64) -> Option<Found> {
+    // A service that answers nothing at all hangs: it has no capacity to speak of.
+    if answered <= 0.0 {
+        return None;
+    }
     // Other requests were not sent because of an earlier one of their flow, or of a value.
     let others = ["unsent_because.earlier-request", "unsent_because.value"];
     let others: f64 = others.iter().filter_map(|name| facts.metric(name)).sum();

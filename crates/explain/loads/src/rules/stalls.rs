@@ -60,6 +60,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![LENGTH.measured(longest)];
     measured.extend(times.map(|times| TIMES.measured(times)));
     measured.push(explains("stalls", count(stalls.len()), ""));
+    let cut = stalls.iter().filter(|of| of.is_longer).count();
+    if cut > 0 {
+        measured.push(explains("stalls that were longer: their requests timed out", count(cut), ""));
+    }
     measured.push(explains("share of the run without answers", share, "share"));
     measured.extend(period_s(&stalls).map(|period| explains("time between stalls", period, "s")));
     Some(Found {
@@ -72,18 +76,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 fn title(facts: &Facts<'_>, stalls: &[Stall], longest: f64) -> String {
-    let about = show_round(longest);
+    let is_longer = stalls.iter().any(|of| of.is_longer);
+    let about = format!("{} {}", if is_longer { "at least" } else { "about" }, show_round(longest));
+    let up_to = if is_longer { about.clone() } else { format!("up to {}", show_round(longest)) };
     let period = period_s(stalls);
     let stands = match (stalls, period) {
-        ([one], _) if far(one) => format!("stops answering for up to {about} again and again"),
+        ([one], _) if far(one) => format!("stops answering for {up_to} again and again"),
         ([one], _) => {
-            format!(
-                "stops answering for about {about} at {}",
-                duration(base::number::real(one.from_ns) / 1e6)
-            )
+            format!("stops answering for {about} at {}", duration(base::number::real(one.from_ns) / 1e6))
         }
-        (_, Some(period)) => format!("stops answering for about {about} every {}", show_round(period * 1e3)),
-        (several, None) => format!("stops answering {} times, for up to {about}", several.len()),
+        (_, Some(period)) => format!("stops answering for {about} every {}", show_round(period * 1e3)),
+        (several, None) => format!("stops answering {} times, for {up_to}", several.len()),
     };
     let rate = match facts.is_rate_kept() {
         Some(true) => "; the rate was kept",

@@ -68,11 +68,17 @@ fn of_generator(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![SHARE.measured(share), explains("time-outs", timeouts, "")];
     measured.extend(facts.metric("timeout_ms").map(|ms| explains("the generator's time-out", ms, "ms")));
     let during = facts.seconds.iter().filter(|of| of.failed > 0.0).map(|of| of.ts_ns);
-    Some(Found {
-        title: format!(
+    let is_any_answered = facts.metric("responses").is_none_or(|responses| responses > 0.0);
+    let title = if is_any_answered {
+        format!(
             "{} of the requests hit the generator's time-out{at}: they would have taken longer",
             show(share, "share")
-        ),
+        )
+    } else {
+        format!("No request was answered: {} of them hit the generator's time-out{at}", show(share, "share"))
+    };
+    Some(Found {
+        title,
         severity: severity(share),
         score: (share / CRITICAL).min(1.0),
         measured,

@@ -19,7 +19,7 @@ const GROUP: usize = 1 << 17;
 /// The columns of integers before the outcome, and those behind it.
 const BEFORE: [&str; 5] = ["planned_ns", "sent_ns", "first_byte_ns", "end_ns", "connection"];
 const OUTCOME: &str = "outcome";
-const AFTER: [&str; 2] = ["status", "bytes"];
+const AFTER: [&str; 3] = ["status", "bytes", "request"];
 
 /// The column that every row has.
 const ALWAYS: &str = "end_ns";

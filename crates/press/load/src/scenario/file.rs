@@ -1,6 +1,6 @@
 //! The shape of a scenario file: what its tables and keys are called. What they mean is decided in [`super::compile`].
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// A scenario file.
@@ -27,6 +27,16 @@ pub(crate) struct ScenarioFile {
     pub(crate) flow: Vec<FlowFile>,
 }
 
+/// Reads how often a request or flow is chosen, beside the others.
+fn weight<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a weight is a whole number, such as 3")]
+    enum Weight {
+        Whole(u32),
+    }
+    Weight::deserialize(from).map(|Weight::Whole(weight)| Some(weight))
+}
+
 /// `[[csv]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +61,7 @@ pub(crate) enum Order {
 pub(crate) struct FlowFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "weight")]
     pub(crate) weight: Option<u32>,
     pub(crate) step: Vec<RequestFile>,
 }
@@ -63,7 +73,7 @@ pub(crate) struct RequestFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     /// Of a single request only: a flow has its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "weight")]
     pub(crate) weight: Option<u32>,
     /// Of a step only.
     #[serde(skip_serializing_if = "Option::is_none")]

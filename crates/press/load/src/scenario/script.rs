@@ -135,10 +135,12 @@ impl<'a> Script<'a> {
         self.skip(flow, counts);
     }
 
-    /// An arrival was due and will never be sent.
-    pub(crate) fn give_up(&mut self, due_ns: u64, now_ns: u64, interval: &mut Interval) {
+    /// An arrival was due and will never be sent. Returns the number of its first request.
+    pub(crate) fn give_up(&mut self, due_ns: u64, now_ns: u64, interval: &mut Interval) -> usize {
         let flow = self.begin();
+        let request = self.request_of(&flow);
         self.never_sent(flow, due_ns, now_ns, interval);
+        request
     }
 
     /// Takes a flow whose next request is not sent, with when that is due.

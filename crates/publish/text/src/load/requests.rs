@@ -2,13 +2,14 @@
 
 use crate::page::{Names, Page, Tone};
 use base::number::{grouped, real_u64};
-use load::{Plan, Run, Scenario, quantile_ms};
+use load::{Counts, Plan, Run, Scenario, quantile_ms};
 use report::{List, ListColumn, Row};
 
 const COLUMNS: &[ListColumn] = &[
     ListColumn { name: "planned", unit: "" },
     ListColumn { name: "answered", unit: "" },
     ListColumn { name: "failed", unit: "" },
+    ListColumn { name: "never sent", unit: "" },
     ListColumn { name: "failed checks", unit: "" },
     ListColumn { name: "p50", unit: "ms" },
     ListColumn { name: "p99", unit: "ms" },
@@ -37,8 +38,9 @@ pub(super) fn table(page: &mut Page, scenario: &Scenario, plan: &Plan, run: &Run
     let requests = || scenario.requests().zip(&run.tally.requests);
     let rows = requests().map(|(request, of)| {
         let latency = if plan.is_open() { &of.schedule } else { &of.send };
-        let unanswered = of.planned() - of.counts.responses;
-        let counts = [of.planned(), of.counts.responses, unanswered, of.failed.iter().sum()];
+        let Counts { responses, timeouts, unsent, .. } = of.counts;
+        let failed = of.counts.failed() + timeouts;
+        let counts = [of.planned(), responses, failed, unsent, of.failed.iter().sum()];
         let mut values: Vec<Option<f64>> = counts.map(|count| Some(real_u64(count))).into();
         values.extend([0.5, 0.99].map(|quantile| quantile_ms(latency, quantile)));
         Row { name: request.name().to_owned(), values }
