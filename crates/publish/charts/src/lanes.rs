@@ -22,7 +22,7 @@ use crate::number::{coordinate, percent, share};
 use base::number::{count, real, real_u64};
 use plot::Plot;
 use report::unit::{duration, short, show};
-use timeline::{Lane, LaneValues, Span, Tick, ticks};
+use timeline::{Lane, LaneValues, Layer, Span, Tick, ticks};
 
 /// The most ticks of the axis.
 const MAX_TICKS: usize = 6;
@@ -203,7 +203,11 @@ fn figures(lane: &Lane, span: Span) -> String {
             format!("{} in all{most}{left_out}", short(total))
         }
         LaneValues::Area { stacked, layers } => {
-            let name = layers.first().map_or("", |layer| layer.name);
+            // The layer that the maximum is of.
+            let most_of =
+                |layer: &Layer| layer.values.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+            let largest = layers.iter().rev().max_by(|one, other| most_of(one).total_cmp(&most_of(other)));
+            let name = largest.map_or("", |layer| layer.name);
             let most = match (lane.busiest_second, most) {
                 (Some(of), _) if of.is_at_once() => {
                     format!("max {} within {}", short(count(of.rows)), duration(real(of.within_ns) / 1e6))
@@ -448,6 +452,7 @@ mod tests {
         let figures = |lane: &Lane| super::figures(lane, SPAN);
         assert_eq!(figures(&area(&[&[Some(1.0), Some(3.0)]], false)), "mean 2 ms · max 3 ms");
         assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "max 9 ms (gen 0)");
+        assert_eq!(figures(&area(&[&[Some(3.0)], &[Some(9.0)]], false)), "max 9 ms (gen 1)");
         let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
         assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
         assert_eq!(about_alone(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");

@@ -88,9 +88,10 @@ fn repeated(list: &List) -> Vec<&'static str> {
     if is_whole { list.shown().iter().map(|column| column.name).collect() } else { Vec::new() }
 }
 
-/// `route` of `routes`.
+/// `route` of `routes`, `status` of `statuses`.
 fn singular(name: &str) -> &str {
-    name.strip_suffix('s').unwrap_or(name)
+    let of_statuses = name.strip_suffix("es").filter(|name| name.ends_with('s'));
+    of_statuses.or(name.strip_suffix('s')).unwrap_or(name)
 }
 
 /// A term without its conditions.

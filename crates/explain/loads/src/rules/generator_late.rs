@@ -78,7 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     measured.extend(stopped.filter(|stopped| *stopped > 0.0).map(|stopped| STOPPED.measured(stopped)));
     measured.extend(share.map(|share| SHARE.measured(share)));
     measured.extend(late.map(|late| LATENESS.measured(late)));
-    measured.extend(is_limited.then(|| LIMITED.measured(1.0)));
+    measured.extend((is_limited && !is_stopped && !is_late).then(|| LIMITED.measured(1.0)));
     let more = [
         ("the generator's worst lateness", "client.lateness_ms_max", "ms"),
         ("CPU of the generator", "client.cpu_share", "share"),
