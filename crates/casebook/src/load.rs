@@ -6,7 +6,7 @@ mod import;
 mod merge;
 mod progress;
 mod recorded;
-mod scenario;
+pub(crate) mod scenario;
 
 use crate::completions::candidates;
 use crate::config::Config;

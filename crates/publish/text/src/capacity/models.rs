@@ -1,0 +1,194 @@
+//! A queue and a closed network in their steady state.
+
+use super::{number, time};
+use crate::page::{Page, Tone};
+use crate::width::Width;
+use anstyle::Style;
+use capacity::{Network, Queue, Servers, State, Step};
+
+/// The width of a number.
+const NUMBER: usize = 12;
+/// Stations that are listed.
+const MAX_STATIONS: usize = 20;
+
+/// The page of a queue.
+pub fn queue(queue: &Queue, width: Width) -> String {
+    let mut page = Page::new(width);
+    page.title(&queue.notation());
+    let servers = match queue.servers() {
+        Servers::Of(1) => "1 server".to_owned(),
+        Servers::Of(servers) => format!("{} servers", number(base::number::real_u64(servers))),
+        Servers::Unlimited => "a server for each request".to_owned(),
+    };
+    let places = match queue.places() {
+        Some(places) => format!(" · {} places", number(base::number::real_u64(places))),
+        None => String::new(),
+    };
+    let text = format!(
+        "{}/s arrive at random times · {servers}, each busy for {} per request on average{places}",
+        number(queue.arrivals()),
+        time(1.0 / queue.service())
+    );
+    page.line("", &text);
+    page.gap();
+    match queue.state() {
+        Some(state) => steady(&mut page, queue, &state),
+        None => unstable(&mut page, queue),
+    }
+    page.into_text()
+}
+
+fn unstable(page: &mut Page, queue: &Queue) {
+    let Servers::Of(servers) = queue.servers() else { return };
+    let capacity = base::number::real_u64(servers) * queue.service();
+    let (arrivals, most) = (number(queue.arrivals()), number(capacity));
+    let growth = queue.arrivals() - capacity;
+    let grows = if growth > 0.0 {
+        format!("the queue grows by {}/s without limit", number(growth))
+    } else {
+        "the queue has no limit: without spare time it never shrinks for long".to_owned()
+    };
+    page.block(
+        "unstable",
+        Tone::Bad,
+        &format!("{arrivals}/s arrive and {most}/s is all that the servers can do: {grows}."),
+    );
+    if let Some(least) = queue.least_servers() {
+        page.line(
+            "",
+            &format!("It takes {} servers or more to keep up.", number(base::number::real_u64(least))),
+        );
+    }
+}
+
+fn steady(page: &mut Page, queue: &Queue, state: &State) {
+    let percent = |share: f64| format!("{} %", number(share * 100.0));
+    if queue.servers() != Servers::Unlimited {
+        let offered = number(state.offered);
+        page.line(
+            "busy",
+            &format!(
+                "{} of the time, each server · work for {offered} servers arrives",
+                percent(state.utilization)
+            ),
+        );
+    }
+    if let Some(refused) = state.refused {
+        let text = format!(
+            "{} of the arrivals find no place (Erlang B if places = servers) · {}/s are served",
+            percent(refused),
+            number(state.throughput)
+        );
+        page.block("refused", if refused > 0.0 { Tone::Warning } else { Tone::Plain }, &text);
+    }
+    if queue.servers() != Servers::Unlimited {
+        let name = if queue.places().is_none() { " (Erlang C)" } else { "" };
+        page.line(
+            "waiting",
+            &format!(
+                "{} have to wait{name}, for {} on average",
+                percent(state.waits),
+                time(state.wait_of_waiting)
+            ),
+        );
+    }
+    let text = format!("{} in all, {} of them waiting", number(state.there), number(state.queue));
+    page.line("there", &text);
+    page.line("empty", &format!("{} of the time", percent(state.empty)));
+    page.gap();
+    let shares = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
+    let heads = shares.map(|(head, _)| format!("{head:>NUMBER$}")).concat();
+    page.line_as("time", &format!("{:14}{:>NUMBER$}{heads}", "", "mean"), Style::new().dimmed());
+    let row = |page: &mut Page, name: &str, mean: f64, of: &dyn Fn(f64) -> Option<f64>| {
+        let cells =
+            shares.map(|(_, share)| format!("{:>NUMBER$}", of(share).map_or_else(|| "–".to_owned(), time)));
+        page.line_as("", &format!("{name:14}{:>NUMBER$}{}", time(mean), cells.concat()), Style::new());
+    };
+    row(page, "waiting", state.wait, &|share| queue.wait_quantile(share));
+    row(page, "response", state.response, &|share| queue.response_quantile(share));
+    if queue.places().is_some() {
+        page.line("", "With a limit of places, percentiles have no closed form.");
+    }
+    page.gap();
+    page.line("", "This holds for independent arrivals, exponential service times, and first come, first served. Real service times vary less or more; then so do the waits.");
+}
+
+/// The page of a closed network. The last step is the number of users that was asked for.
+pub fn network(network: &Network, steps: &[Step], width: Width) -> String {
+    let mut page = Page::new(width);
+    page.title("closed network");
+    let stations: Vec<String> = (network.stations().iter().take(MAX_STATIONS))
+        .map(|of| format!("{} {}", of.name, time(of.demand)))
+        .collect();
+    let think = if network.think() > 0.0 {
+        format!("users think for {} · ", time(network.think()))
+    } else {
+        String::new()
+    };
+    page.line("", &format!("{think}a request needs {}", stations.join(", ")));
+    page.gap();
+    let bottleneck = network.bottleneck().map_or_else(String::new, |of| format!(", set by {}", of.name));
+    page.block(
+        "limit",
+        Tone::Plain,
+        &format!("{}/s with any number of users{bottleneck}", number(network.limit())),
+    );
+    let text = format!(
+        "{} users: with fewer, requests seldom wait; with more, throughput hardly grows and each user adds to the response time",
+        number(network.knee())
+    );
+    page.line("knee", &text);
+    page.gap();
+    let heads = ["users", "throughput", "response"].map(|head| format!("{head:>NUMBER$}")).concat();
+    page.line_as("exact", &format!("{heads}   busiest station"), Style::new().dimmed());
+    for step in steps {
+        let busiest = network.utilization(step.throughput).max_by(|one, other| one.1.total_cmp(&other.1));
+        let busiest =
+            busiest.map_or_else(String::new, |(name, share)| format!("{name} {} %", number(share * 100.0)));
+        let throughput = format!("{}/s", number(step.throughput));
+        let users = number(base::number::real_u64(step.users));
+        let line =
+            format!("{users:>NUMBER$}{throughput:>NUMBER$}{:>NUMBER$}   {busiest}", time(step.response));
+        page.line_as("", &line, Style::new());
+    }
+    page.into_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use capacity::Station;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_queue_has_its_figures_or_says_that_it_grows() {
+        let of = |arrivals, servers, places| {
+            let of = Queue::new(arrivals, 10.0, Servers::Of(servers), places).unwrap();
+            plain(&queue(&of, Width::default()))
+        };
+        let text = of(35.0, 4, None);
+        for expected in ["M/M/4", "87.5 % of the time", "73.79 % have to wait (Erlang C)", "248 ms"] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        let text = of(41.0, 4, None);
+        assert!(
+            text.contains("the queue grows by 1/s without") && text.contains("It takes 5 servers"),
+            "{text}"
+        );
+        assert!(of(41.0, 4, Some(8)).contains("percentiles have no closed form"));
+    }
+
+    #[test]
+    fn a_network_has_its_knee_and_its_steps() {
+        let of = Network::new(vec![Station { name: "db".to_owned(), demand: 0.1 }], 1.0).unwrap();
+        let text = plain(&network(&of, &of.solve(20, &of.usual(20)).unwrap(), Width::default()));
+        for expected in
+            ["10/s with any number of users, set by db", "11 users", "9.981/s", "1.00 s", "db 99.81 %"]
+        {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+}
