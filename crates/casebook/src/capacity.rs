@@ -5,9 +5,9 @@ mod source;
 
 use crate::format::{Format, print_json};
 use crate::outputs::{Outputs, write_whole};
-use crate::{duration, terminal};
+use crate::{duration, reading, terminal};
 use anyhow::{Result, bail, ensure};
-use capacity::{Asked, Bracket, Fit, Growth, Headroom, Measured, Table};
+use capacity::{Asked, Bracket, Fit, Growth, Headroom, Measured};
 use clap::ValueEnum;
 use load::Objective;
 use source::Source;
@@ -151,6 +151,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let fit = fit.ok_or(why.as_str());
     if let Some(path) = &args.chart {
         let Ok(fit) = fit else { bail!("there is no curve to draw: {why}") };
+        reading::ensure_not_read(path, args.files.iter().map(PathBuf::as_path))?;
+        reading::ensure_not_recording(path)?;
         draw(path, fit, &source.title, args.outputs)?;
     }
     match args.format {
@@ -206,18 +208,6 @@ fn judge(args: &Args, source: &Source, fit: &Result<Fit, capacity::FitError>, pe
 fn draw(path: &Path, fit: &Fit, title: &str, outputs: Outputs) -> Result<()> {
     let svg = charts::scalability_file(fit, title, &text::capacity::sentence(fit));
     write_whole(path, outputs.rules(), |out| Ok(out.write_all(svg.as_bytes())?))
-}
-
-/// Remarks about a table.
-fn notes(table: &Table) -> Vec<String> {
-    let mut notes = Vec::new();
-    if table.has_more_columns {
-        notes.push(
-            "Columns behind the third are not read: load, throughput and latency count by their place."
-                .to_owned(),
-        );
-    }
-    notes
 }
 
 #[cfg(test)]

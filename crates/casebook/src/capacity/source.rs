@@ -4,7 +4,7 @@ use crate::load::scenario::{read_all, read_file};
 use crate::reading;
 use anyhow::{Context, Result, bail, ensure};
 use base::number::real;
-use capacity::{Measured, Point};
+use capacity::{Measured, Point, Table};
 use import::ProcessChoice;
 use load::Objective;
 use model::{Evidence, Kind, Load, NO_INT, SEND};
@@ -93,7 +93,7 @@ impl Source {
         let bytes = bytes.with_context(|| format!("cannot read {title}"))?;
         let table = capacity::read(&bytes).with_context(|| title.clone())?;
         let latency_name = table.header.as_ref().and_then(|header| header.get(2)).cloned();
-        Ok(Self { title, notes: super::notes(&table), points: table.points, latency_name, runs: Vec::new() })
+        Ok(Self { title, notes: notes(&table), points: table.points, latency_name, runs: Vec::new() })
     }
 
     fn runs(files: &[PathBuf]) -> Result<Self> {
@@ -120,6 +120,18 @@ impl Source {
             runs,
         })
     }
+}
+
+/// Remarks about a table.
+fn notes(table: &Table) -> Vec<String> {
+    let mut notes = Vec::new();
+    if table.has_more_columns {
+        notes.push(
+            "Columns behind the third are not read: load, throughput and latency count by their place."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// Whether a path is a table and not a run: a file that is not JSON, and no log of histograms.

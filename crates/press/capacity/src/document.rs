@@ -37,6 +37,13 @@ pub struct Asked<'a> {
 const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
 
+/// Sets a member of an object.
+fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
 fn interval(of: Option<Interval>) -> Value {
     of.map_or(Value::Null, |of| json!([of.low, of.high]))
 }
@@ -54,12 +61,12 @@ pub fn document(fit: Result<&Fit, &str>, asked: &Asked<'_>) -> Value {
             "extrapolated": false,
         }),
     };
-    document["little"] = asked.little.map_or(Value::Null, little);
+    set(&mut document, "little", asked.little.map_or(Value::Null, little));
     let headroom = asked.headroom.map(|(text, of)| headroom(text, of, asked));
     let measured = asked.measured.map(|(text, of)| bracket(text, of, asked.growth));
-    document["headroom"] = headroom.or(measured).unwrap_or(Value::Null);
+    set(&mut document, "headroom", headroom.or(measured).unwrap_or(Value::Null));
     let warnings = fit.map(Fit::warnings).unwrap_or_default();
-    document["warnings"] = warnings.iter().chain(asked.notes).map(String::as_str).collect();
+    set(&mut document, "warnings", warnings.iter().chain(asked.notes).map(String::as_str).collect::<Value>());
     document
 }
 
@@ -136,8 +143,8 @@ fn little(of: &Little) -> Value {
 fn headroom(text: &str, of: &Headroom, asked: &Asked<'_>) -> Value {
     let mut headroom = json!({"slo": text, "basis": "fit", "holds": null, "n": null, "throughput": null});
     match &of.holds {
-        Holds::Never => headroom["holds"] = "never".into(),
-        Holds::Always => headroom["holds"] = "always".into(),
+        Holds::Never => set(&mut headroom, "holds", "never"),
+        Holds::Always => set(&mut headroom, "holds", "always"),
         Holds::Below {
             load,
             load_interval,
@@ -146,19 +153,19 @@ fn headroom(text: &str, of: &Headroom, asked: &Asked<'_>) -> Value {
             is_at_peak,
             is_extrapolated,
         } => {
-            headroom["holds"] = "below".into();
-            headroom["n"] = (*load).into();
-            headroom["n_interval"] = interval(*load_interval);
-            headroom["throughput"] = (*throughput).into();
-            headroom["interval"] = interval(*throughput_interval);
-            headroom["at_peak"] = (*is_at_peak).into();
-            headroom["extrapolated"] = (*is_extrapolated).into();
+            set(&mut headroom, "holds", "below");
+            set(&mut headroom, "n", *load);
+            set(&mut headroom, "n_interval", interval(*load_interval));
+            set(&mut headroom, "throughput", *throughput);
+            set(&mut headroom, "interval", interval(*throughput_interval));
+            set(&mut headroom, "at_peak", *is_at_peak);
+            set(&mut headroom, "extrapolated", *is_extrapolated);
         }
     }
     if let (Some(growth), Some((throughput, between))) = (asked.growth, of.throughput()) {
         let between = between.map(|of| growth.months_between(of));
-        headroom["months"] = growth.months(throughput).into();
-        headroom["months_interval"] = interval(between);
+        set(&mut headroom, "months", growth.months(throughput));
+        set(&mut headroom, "months_interval", interval(between));
     }
     headroom
 }
@@ -189,7 +196,7 @@ pub fn queue_document(queue: &Queue) -> Value {
         "stable": false,
     });
     let Some(state) = queue.state() else {
-        document["least_servers"] = queue.least_servers().into();
+        set(&mut document, "least_servers", queue.least_servers());
         return document;
     };
     let quantiles = |of: &dyn Fn(f64) -> Option<f64>| -> Value {
@@ -197,19 +204,19 @@ pub fn queue_document(queue: &Queue) -> Value {
             QUANTILES.iter().map(|(name, share)| ((*name).to_owned(), of(*share).map(|of| of * 1e3).into()));
         named.collect::<Map<String, Value>>().into()
     };
-    document["stable"] = true.into();
-    document["utilization"] = state.utilization.into();
-    document["probability_empty"] = state.empty.into();
-    document["probability_wait"] = state.waits.into();
-    document["probability_refused"] = state.refused.into();
-    document["throughput"] = state.throughput.into();
-    document["in_system"] = state.there.into();
-    document["in_queue"] = state.queue.into();
-    document["response_ms"] = (state.response * 1e3).into();
-    document["wait_ms"] = (state.wait * 1e3).into();
-    document["wait_ms_of_waiting"] = (state.wait_of_waiting * 1e3).into();
-    document["response_quantiles_ms"] = quantiles(&|share| queue.response_quantile(share));
-    document["wait_quantiles_ms"] = quantiles(&|share| queue.wait_quantile(share));
+    set(&mut document, "stable", true);
+    set(&mut document, "utilization", state.utilization);
+    set(&mut document, "probability_empty", state.empty);
+    set(&mut document, "probability_wait", state.waits);
+    set(&mut document, "probability_refused", state.refused);
+    set(&mut document, "throughput", state.throughput);
+    set(&mut document, "in_system", state.there);
+    set(&mut document, "in_queue", state.queue);
+    set(&mut document, "response_ms", state.response * 1e3);
+    set(&mut document, "wait_ms", state.wait * 1e3);
+    set(&mut document, "wait_ms_of_waiting", state.wait_of_waiting * 1e3);
+    set(&mut document, "response_quantiles_ms", quantiles(&|share| queue.response_quantile(share)));
+    set(&mut document, "wait_quantiles_ms", quantiles(&|share| queue.wait_quantile(share)));
     document
 }
 

@@ -7,9 +7,7 @@ pub(crate) type Matrix = [Three; 3];
 
 /// The scalar product.
 pub(crate) fn dot(one: Three, other: Three) -> f64 {
-    let [a, b, c] = one;
-    let [d, e, f] = other;
-    a * d + b * e + c * f
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 /// The product of a matrix and a vector.
@@ -41,14 +39,15 @@ pub(crate) fn solve(matrix: Matrix, vector: Three) -> Option<Three> {
         return None;
     }
     let third = third.sqrt();
-    let [a, b, c] = vector;
-    let x = a / sa;
-    let y = (b / sb - ba * x) / second;
-    let z = (c / sc - ca * x - below * y) / third;
-    let z = z / third;
-    let y = (y - below * z) / second;
-    let x = x - ba * y - ca * z;
-    let solution = [x / sa, y / sb, z / sc];
+    let [first, next, last] = vector;
+    // Down with the triangle, then up with its transpose.
+    let first = first / sa;
+    let next = (next / sb - ba * first) / second;
+    let last = (last / sc - ca * first - below * next) / third;
+    let last = last / third;
+    let next = (next - below * last) / second;
+    let first = first - ba * next - ca * last;
+    let solution = [first / sa, next / sb, last / sc];
     solution.iter().all(|of| of.is_finite()).then_some(solution)
 }
 

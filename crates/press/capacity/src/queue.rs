@@ -378,7 +378,8 @@ mod tests {
         let of = queue.state().unwrap();
         close(of.there, 4.0, 1e-12);
         close(of.response, 0.5, 1e-12);
-        close(queue.response_quantile(0.99).unwrap(), 2.302_585, 1e-6);
+        // 2.302585: ln 100 / 2.
+        close(queue.response_quantile(0.99).unwrap(), std::f64::consts::LN_10, 1e-12);
         // P(W > t) = ρ e^−(μ−λ)t.
         close(queue.wait_quantile(0.99).unwrap(), 80f64.ln() / 2.0, 1e-12);
         assert_eq!(queue.wait_quantile(0.1), Some(0.0));

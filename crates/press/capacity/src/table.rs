@@ -291,7 +291,7 @@ mod tests {
         check(b"1,2,0\n", "line 1: expected latency");
         check(b"throughput,users\n1,2\n", "line 1: the header says throughput first");
         check(b"1,2\n\xff\xfe,3\n", "line 2: expected text in UTF-8");
-        check(b"1\0,\02\0", "line 1: expected text in UTF-8");
+        check(b"1\0,\x002\0", "line 1: expected text in UTF-8");
         let many = "1,2\n".repeat(MAX_ROWS + 1);
         check(many.as_bytes(), "up to 100,000 rows");
         assert_eq!(read("1,2\n".repeat(MAX_ROWS).as_bytes()).unwrap().points.len(), MAX_ROWS);

@@ -3,7 +3,7 @@
 //! Three sources, each to the digits that it has: what R printed; SciPy's fits (to about 3e-6, where its descent ends); and the zero
 //! of the gradient by Newton's method in arithmetic of 60 digits. The data is that of `shared/oracles/usl.csv`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::random::SplitMix;
 use capacity::{Fit, FitError, Headroom, Holds, Interval, Point, Usl, read};
@@ -69,7 +69,7 @@ fn specsdm91() {
     let peak = fit.peak().unwrap();
     six(peak.load, 96.519_432);
     six(peak.throughput, 1_883.899_27);
-    six(fit.model.contention_limit().unwrap(), 3_245.594_2);
+    close(fit.model.contention_limit().unwrap(), 3_245.594_2, SCIPY);
     intervals(&fit, [[0.002_402, 0.053_054], [4.918e-5, 1.5955e-4], [50.53, 129.46]], [5e-7, 5e-9, 5e-3]);
     // As R prints it.
     assert!((fit.model.alpha - 0.027_728_5).abs() < 5e-8 && (fit.model.beta - 0.000_104_4).abs() < 5e-8);
@@ -84,7 +84,8 @@ fn specsdm91() {
     assert_eq!((fit.degrees, fit.is_identified(), fit.is_extrapolated()), (4, true, false));
     close(fit.model.contention_load().unwrap(), 36.064_01, 1e-5);
     close(fit.model.throughput(36.064_01), 1_542.0, 4e-4);
-    close(fit.model.throughput(20.0), 1_100.0, 0.02);
+    // R's test says 1100, to two digits.
+    close(fit.model.throughput(20.0), 1_100.0, 0.05);
     let fitted = [90.0, 1078.0, 1541.0, 1850.0, 1879.0, 1822.0, 1646.0];
     let residuals = [-25.10, -81.66, 111.09, 3.05, -49.99, -46.60, 56.00];
     let efficiencies = [0.7211, 0.6148, 0.5100, 0.2860, 0.1882, 0.1370, 0.0876];
@@ -197,10 +198,8 @@ fn the_file_of_the_oracles_is_this_data() {
         return base::ground::skip("the_file_of_the_oracles_is_this_data", "no ../shared");
     };
     let of = |name: &str| -> String {
-        file.lines()
-            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(','))
-            .map(|line| format!("{line}\n"))
-            .collect()
+        let rows = file.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(','));
+        rows.collect::<Vec<_>>().join("\n")
     };
     assert_eq!(fit(&of("specsdm91")), fit(SPECSDM91));
     assert_eq!(fit(&of("raytracer")), fit(RAYTRACER));
@@ -285,7 +284,7 @@ fn odd_data_have_an_answer_and_no_false_peak() {
 #[test]
 fn too_few_measurements_are_refused() {
     let check = |table: &str, expected: FitError| {
-        assert_eq!(Fit::of(read(table.as_bytes()).unwrap().points), Err(expected))
+        assert_eq!(Fit::of(read(table.as_bytes()).unwrap().points), Err(expected));
     };
     check("1,2\n2,3\n3,4", FitError::TooFew(3));
     check("5,2\n5,3\n5,4\n5,4", FitError::SameLoads(1));

@@ -1,22 +1,23 @@
 //! Capacity: a fit of the Universal Scalability Law with its residuals, a queue, a closed network.
 
 mod models;
+mod words;
 
 pub use models::{network, queue};
+pub use words::number;
 
 use crate::page::{Page, Tone};
 use crate::width::Width;
 use anstyle::Style;
-use base::number::{count, thousands};
+use base::number::count;
 use capacity::{Asked, Bracket, Fit, Growth, Headroom, Holds, Interval, Little, Measured, Point};
-use report::unit::{MANY_DIGITS, duration};
+use report::unit::duration;
+use words::time;
 
 /// The width of a number in the table of measurements.
 const NUMBER: usize = 10;
 /// Rows of the table; JSON has all.
 const MAX_ROWS: usize = 60;
-/// Significant digits.
-const DIGITS: i32 = 4;
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -403,36 +404,9 @@ fn little(page: &mut Page, of: &Little) {
     page.warning("N = X·R", &text);
 }
 
-/// A time in seconds.
-pub(crate) fn time(seconds: f64) -> String {
-    duration(seconds * 1e3)
-}
-
 /// An interval in words.
 fn between(of: Interval) -> String {
     format!("{} to {}", number(of.low), number(of.high))
-}
-
-/// A number with four significant digits, and commas between thousands.
-pub fn number(value: f64) -> String {
-    /// Smaller numbers have an exponent.
-    const SMALL: f64 = 1e-3;
-    let size = value.abs();
-    if !size.is_finite() {
-        return "–".to_owned();
-    }
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if size < SMALL || size >= MANY_DIGITS {
-        return format!("{value:.3e}").replace('-', "−");
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 6")]
-    let decimals = (f64::from(DIGITS) - 1.0 - size.log10().floor()).clamp(0.0, 6.0) as usize;
-    let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    format!("{}{rest}", thousands(whole)).replace('-', "−")
 }
 
 #[cfg(test)]
@@ -444,24 +418,6 @@ mod tests {
         let fit = Fit::of(read(table.as_bytes()).unwrap().points).unwrap();
         let page = page(&Shown { title: "orders.csv", fit: Ok(&fit), asked }, Width::of(110));
         anstream::adapter::strip_str(&page).to_string()
-    }
-
-    #[test]
-    fn numbers_have_four_digits() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (96.519, "96.52"),
-            (1_883.9, "1,884"),
-            (-25.1, "−25.1"),
-            (1.0437e-4, "1.044e−4"),
-            (0.0277, "0.0277"),
-            (123_456.0, "123,456"),
-            (1.0, "1"),
-            (f64::NAN, "–"),
-            (1e300, "1.000e300"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
     }
 
     #[test]

@@ -53,9 +53,16 @@ mod tests {
     #[test]
     fn a_fit_has_a_title_a_sentence_a_picture_and_a_table() {
         let point = |(load, throughput): (f64, f64)| Point { load, throughput, latency: None };
-        let rows = [(1.0, 64.9), (18.0, 995.9), (36.0, 1652.4), (72.0, 1853.2), (108.0, 1828.9), (216.0, 1702.2)];
+        let rows =
+            [(1.0, 64.9), (18.0, 995.9), (36.0, 1652.4), (72.0, 1853.2), (108.0, 1828.9), (216.0, 1702.2)];
         let html = scalability(&Fit::of(rows.map(point).into()).unwrap()).into_string();
-        for expected in ["<h2>Throughput by load</h2>", "Throughput is highest at a load of", "role=\"img\"", "<details", "995.9"] {
+        for expected in [
+            "<h2>Throughput by load</h2>",
+            "Throughput is highest at a load of",
+            "role=\"img\"",
+            "<details",
+            "995.9",
+        ] {
             assert!(html.contains(expected), "{expected}: {html}");
         }
         assert_eq!(html.matches("<tr>").count(), 7);

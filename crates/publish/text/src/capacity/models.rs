@@ -1,6 +1,6 @@
 //! A queue and a closed network in their steady state.
 
-use super::{number, time};
+use super::words::{number, time};
 use crate::page::{Page, Tone};
 use crate::width::Width;
 use anstyle::Style;
