@@ -153,7 +153,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let Ok(fit) = fit else { bail!("there is no curve to draw: {why}") };
         reading::ensure_not_read(path, args.files.iter().map(PathBuf::as_path))?;
         reading::ensure_not_recording(path)?;
-        draw(path, fit, &source.title, args.outputs)?;
+        draw(path, fit, &source.name, args.outputs)?;
     }
     match args.format {
         Format::Json => {

@@ -22,7 +22,10 @@ const FAILED: f64 = 0.01;
 /// Measurements, and what to know of them.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// With its path.
     pub(super) title: String,
+    /// Without it.
+    pub(super) name: String,
     pub(super) points: Vec<Point>,
     /// The header of the third column.
     pub(super) latency_name: Option<String>,
@@ -93,7 +96,9 @@ impl Source {
         let bytes = bytes.with_context(|| format!("cannot read {title}"))?;
         let table = capacity::read(&bytes).with_context(|| title.clone())?;
         let latency_name = table.header.as_ref().and_then(|header| header.get(2)).cloned();
-        Ok(Self { title, notes: notes(&table), points: table.points, latency_name, runs: Vec::new() })
+        let name = file.file_name().filter(|_| !is_stdin);
+        let name = name.map_or_else(|| title.clone(), |name| name.to_string_lossy().into_owned());
+        Ok(Self { title, name, notes: notes(&table), points: table.points, latency_name, runs: Vec::new() })
     }
 
     fn runs(files: &[PathBuf]) -> Result<Self> {
@@ -114,6 +119,7 @@ impl Source {
         });
         Ok(Self {
             title: format!("{} load runs", runs.len()),
+            name: format!("{} load runs", runs.len()),
             points: points.collect(),
             latency_name: Some("ms".to_owned()),
             notes: runs.iter().flat_map(Run::notes).collect(),

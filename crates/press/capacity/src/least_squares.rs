@@ -24,6 +24,12 @@ const HIGH: Three = [1.0, 1.0, f64::INFINITY];
 const STARTS: [f64; 5] = [0.0, 0.01, 0.1, 0.4, 0.8];
 /// The descents that are made, from the starts with the least sums.
 const DESCENTS: usize = 6;
+/// The same for tables of many loads, whose sums have one low place.
+const DESCENTS_OF_MANY: usize = 2;
+/// Loads from which a table has many.
+const MANY: usize = 1_000;
+/// A step that is shorter, relative to each parameter, is left to [`polish`].
+const SHORT: f64 = 1e-9;
 /// A descent takes some 20 steps.
 const MAX_STEPS: usize = 300;
 /// Beyond this the steps are too short to change anything.
@@ -37,7 +43,8 @@ pub(crate) fn fit(groups: &[Group]) -> Usl {
     let mut starts: Vec<(f64, Three)> =
         starts(&scaled).into_iter().map(|at| (Slope::of(&scaled, at).sum, at)).collect();
     starts.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let ends = starts.into_iter().take(DESCENTS).map(|(_, start)| descend(&scaled, start));
+    let descents = if groups.len() < MANY { DESCENTS } else { DESCENTS_OF_MANY };
+    let ends = starts.into_iter().take(descents).map(|(_, start)| descend(&scaled, start));
     let best = ends.min_by(|one, other| one.0.total_cmp(&other.0));
     let [alpha, beta, gamma] = polish(&scaled, best.map_or([0.0, 0.0, 1.0], |(_, at)| at));
     Usl { alpha, beta, gamma: gamma * unit }
@@ -186,12 +193,22 @@ fn moved(at: Three, step: Three) -> Three {
     moved
 }
 
+/// The length of a step, as the largest share of a parameter by which it moves one.
+fn length(at: Three, step: Three) -> f64 {
+    let size = |(of, step): (f64, f64)| (step / of.abs().max(1e-300)).abs();
+    at.into_iter().zip(step).filter(|(_, step)| *step != 0.0).map(size).fold(0.0, f64::max)
+}
+
 /// Goes downhill until no step makes the sum less.
 fn descend(groups: &[Group], start: Three) -> (f64, Three) {
     let (mut at, mut damping) = (start, 1e-3);
     let mut slope = Slope::of(groups, at);
     for _ in 0..MAX_STEPS {
-        let to = slope.step(slope.free(at), damping).map(|step| moved(at, step));
+        let step = slope.step(slope.free(at), damping);
+        if step.is_some_and(|step| length(at, step) < SHORT) {
+            break;
+        }
+        let to = step.map(|step| moved(at, step));
         let next = to.map(|to| (to, Slope::of(groups, to)));
         match next.filter(|(_, next)| next.sum < slope.sum) {
             Some((to, next)) => {
@@ -211,8 +228,7 @@ fn polish(groups: &[Group], start: Three) -> Three {
     for _ in 0..50 {
         let slope = Slope::of(groups, at);
         let Some(step) = slope.step(slope.free(at), 0.0) else { break };
-        let size = |(of, step): (f64, f64)| (step / of.abs().max(1e-300)).abs();
-        let length = at.into_iter().zip(step).filter(|(_, step)| *step != 0.0).map(size).fold(0.0, f64::max);
+        let length = length(at, step);
         // A long step would leave the minimum that the descent has chosen.
         if length >= before / 2.0 || length > 0.1 {
             break;

@@ -199,7 +199,7 @@ pub fn scalability_file(fit: &Fit, title: &str, sentence: &str) -> String {
         ["text", "text-quiet", "faint", "c-requests", "c-running"].map(light);
     let title: String = title.chars().take(MAX_TITLE).collect();
     let lines = wrapped(sentence);
-    let top = 50.0 + 16.0 * count(lines.len());
+    let top = 66.0 + 16.0 * count(lines.len());
     let width = FILE_WIDTH - 1.3 * MARGIN;
     let curve = Room { left: MARGIN, top, width, height: CURVE_HEIGHT };
     let below = Room { top: top + CURVE_HEIGHT + 60.0, height: RESIDUAL_HEIGHT, ..curve };

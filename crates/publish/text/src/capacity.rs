@@ -101,14 +101,17 @@ pub fn sentence(fit: &Fit) -> String {
              without one. Measure at higher loads."
         );
     }
+    if peak.load < range.low {
+        return format!(
+            "Throughput falls at all measured loads, from {} on: the fit has its maximum below them, at {load}.",
+            number(range.low)
+        );
+    }
     let interval = |of: Option<Interval>| of.map_or_else(String::new, |of| format!(" ({})", between(of)));
     let place = if fit.is_extrapolated() {
-        let side = if peak.load > range.high { "above" } else { "below" };
-        format!(
-            " That is {side} all measured loads, so it is extrapolated: measure there before you rely on it."
-        )
+        " That is above all measured loads, so it is extrapolated: measure there before you rely on it."
     } else {
-        String::new()
+        ""
     };
     format!(
         "Throughput is highest at a load of {load}{}: {throughput}{}. Beyond it, more load means less throughput.{place}",
@@ -145,7 +148,7 @@ fn parameters(page: &mut Page, fit: &Fit) {
         page.line("limit", &format!("{}, if there were contention only (γ/α){unsure}", number(limit)));
     }
     let text = format!(
-        "{} is the standard error of a measurement around the curve ({} degrees of freedom)",
+        "{} is the standard error of a measurement around the curve (degrees of freedom: {})",
         number(fit.residual_error()),
         fit.degrees
     );

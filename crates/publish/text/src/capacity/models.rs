@@ -1,13 +1,15 @@
 //! A queue and a closed network in their steady state.
 
 use super::words::{number, time};
-use crate::page::{Page, Tone};
+use crate::page::{Page, Tone, cut};
 use crate::width::Width;
 use anstyle::Style;
 use capacity::{Network, Queue, Servers, State, Step};
 
 /// The width of a number.
-const NUMBER: usize = 12;
+const NUMBER: usize = 9;
+/// Letters of a station's name in the table.
+const NAME: usize = 14;
 /// Stations that are listed.
 const MAX_STATIONS: usize = 20;
 
@@ -68,7 +70,7 @@ fn steady(page: &mut Page, queue: &Queue, state: &State) {
         page.line(
             "busy",
             &format!(
-                "{} of the time, each server · work for {offered} servers arrives",
+                "{} of the time, each server · offered work: {offered} servers",
                 percent(state.utilization)
             ),
         );
@@ -96,21 +98,35 @@ fn steady(page: &mut Page, queue: &Queue, state: &State) {
     page.line("there", &text);
     page.line("empty", &format!("{} of the time", percent(state.empty)));
     page.gap();
-    let shares = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
-    let heads = shares.map(|(head, _)| format!("{head:>NUMBER$}")).concat();
-    page.line_as("time", &format!("{:14}{:>NUMBER$}{heads}", "", "mean"), Style::new().dimmed());
-    let row = |page: &mut Page, name: &str, mean: f64, of: &dyn Fn(f64) -> Option<f64>| {
-        let cells =
-            shares.map(|(_, share)| format!("{:>NUMBER$}", of(share).map_or_else(|| "–".to_owned(), time)));
-        page.line_as("", &format!("{name:14}{:>NUMBER$}{}", time(mean), cells.concat()), Style::new());
-    };
-    row(page, "waiting", state.wait, &|share| queue.wait_quantile(share));
-    row(page, "response", state.response, &|share| queue.response_quantile(share));
+    times(page, queue, state);
     if queue.places().is_some() {
         page.line("", "With a limit of places, percentiles have no closed form.");
     }
     page.gap();
     page.line("", "This holds for independent arrivals, exponential service times, and first come, first served. Real service times vary less or more; then so do the waits.");
+}
+
+/// Mean and percentiles of waiting and response time, as many as have room.
+fn times(page: &mut Page, queue: &Queue, state: &State) {
+    const NAME: usize = 10;
+    let all = [("p99", 0.99), ("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99.9", 0.999)];
+    let room = page.room().saturating_sub(NAME + NUMBER) / NUMBER;
+    let mut shares: Vec<(&str, f64)> = all.into_iter().take(room).collect();
+    shares.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let heads: String = shares.iter().map(|(head, _)| cell(head)).collect();
+    page.line_as("time", &format!("{:NAME$}{}{heads}", "", cell("mean")), Style::new().dimmed());
+    let row = |page: &mut Page, name: &str, mean: f64, of: &dyn Fn(f64) -> Option<f64>| {
+        let cells = shares.iter().map(|(_, share)| cell(&of(*share).map_or_else(|| "–".to_owned(), time)));
+        let line = format!("{name:NAME$}{}{}", cell(&time(mean)), cells.collect::<String>());
+        page.line_as("", &line, Style::new());
+    };
+    row(page, "waiting", state.wait, &|share| queue.wait_quantile(share));
+    row(page, "response", state.response, &|share| queue.response_quantile(share));
+}
+
+/// A cell of a table.
+fn cell(text: &str) -> String {
+    format!("{text:>NUMBER$}")
 }
 
 /// The page of a closed network. The last step is the number of users that was asked for.
@@ -139,17 +155,20 @@ pub fn network(network: &Network, steps: &[Step], width: Width) -> String {
     );
     page.line("knee", &text);
     page.gap();
-    let heads = ["users", "throughput", "response"].map(|head| format!("{head:>NUMBER$}")).concat();
-    page.line_as("exact", &format!("{heads}   busiest station"), Style::new().dimmed());
+    let has_busiest = page.room() >= 3 * NUMBER + 25;
+    let busiest_head = if has_busiest { "   busiest station" } else { "" };
+    let heads = ["users", "rate", "response"].map(cell).concat();
+    page.line_as("exact", &format!("{heads}{busiest_head}"), Style::new().dimmed());
     for step in steps {
         let busiest = network.utilization(step.throughput).max_by(|one, other| one.1.total_cmp(&other.1));
-        let busiest =
-            busiest.map_or_else(String::new, |(name, share)| format!("{name} {} %", number(share * 100.0)));
-        let throughput = format!("{}/s", number(step.throughput));
+        let busiest = busiest.filter(|_| has_busiest);
+        let busiest = busiest.map_or_else(String::new, |(name, share)| {
+            format!("   {} {} %", cut(name, NAME), number(share * 100.0))
+        });
         let users = number(base::number::real_u64(step.users));
-        let line =
-            format!("{users:>NUMBER$}{throughput:>NUMBER$}{:>NUMBER$}   {busiest}", time(step.response));
-        page.line_as("", &line, Style::new());
+        let rate = format!("{}/s", number(step.throughput));
+        let line = [users, rate, time(step.response)].map(|text| cell(&text)).concat();
+        page.line_as("", &(line + &busiest), Style::new());
     }
     page.into_text()
 }
@@ -179,6 +198,23 @@ mod tests {
             "{text}"
         );
         assert!(of(41.0, 4, Some(8)).contains("percentiles have no closed form"));
+    }
+
+    #[test]
+    fn every_width_has_lines_that_fit() {
+        let name = "a station with a long name".to_owned();
+        let of = Network::new(vec![Station { name, demand: 0.1 }], 1.0).unwrap();
+        let steps = of.solve(2_000, &of.usual(2_000)).unwrap();
+        let queues = [(35.0, None), (35.0, Some(100)), (50.0, None)]
+            .map(|(arrivals, places)| Queue::new(arrivals, 10.0, Servers::Of(4), places).unwrap());
+        for columns in [40, 60, 80, 160] {
+            let width = Width::of(columns);
+            let pages = queues.iter().map(|of| queue(of, width)).chain([network(&of, &steps, width)]);
+            for page in pages.map(|page| plain(&page)) {
+                let widest = page.lines().map(|line| line.chars().count()).max().unwrap();
+                assert!(widest <= columns, "{columns}: {widest}\n{page}");
+            }
+        }
     }
 
     #[test]
