@@ -19,6 +19,8 @@ const MAX_POINTS: usize = 5_000;
 const TICKS: f64 = 5.0;
 /// A peak farther away than this many times the largest load is not drawn: it would press the measurements together.
 const NEAR: f64 = 1.5;
+/// The band beyond this many times the highest throughput is cut.
+const WIDE: f64 = 1.6;
 
 /// A linear scale.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +73,11 @@ impl<'a> Picture<'a> {
         let load = Linear { low: 0.0, high: last };
         let largest = fit.points.iter().map(|of| of.throughput).fold(0.0, f64::max);
         let curve = (0..=STEPS).map(|at| fit.model.throughput(step(load, at)));
-        let high = curve.fold(largest, f64::max) * 1.1;
+        let high = curve.fold(largest, f64::max);
+        // The whole band, unless it is so wide that the curve would be flat.
+        let bands = (1..=STEPS).filter_map(|at| fit.band(step(load, at)));
+        let band = bands.map(|of| of.high).fold(high, f64::max).min(high * WIDE);
+        let high = band.max(high * 1.1);
         let residual = fit.points.iter().map(|of| fit.residual(of).abs()).fold(0.0, f64::max);
         let residual = if residual > 0.0 { residual * 1.15 } else { 1.0 };
         Self {
