@@ -6,7 +6,7 @@ mod import;
 mod merge;
 mod progress;
 mod recorded;
-mod scenario;
+pub(crate) mod scenario;
 
 use crate::completions::candidates;
 use crate::config::Config;
@@ -111,7 +111,7 @@ pub(crate) struct Args {
     /// How long a request may take. One that takes longer counts as timed out, with that time
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
     timeout: Duration,
-    /// An objective to meet: p99<50ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
+    /// An objective to meet: p99<50ms, mean<20ms, errors<0.1%, rate>=190. The exit code is 1 if one is missed. May be given several times
     #[arg(long = "slo", value_name = "OBJECTIVE")]
     objectives: Vec<Objective>,
     /// End the run as soon as an objective cannot be met any more, or --rate cannot be reached. The exit code is then 1

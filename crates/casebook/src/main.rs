@@ -3,6 +3,7 @@
 #[cfg(target_env = "musl")]
 mod allocator;
 mod browser;
+mod capacity;
 mod completions;
 mod config;
 #[cfg(all(target_arch = "x86_64", any(test, all(target_env = "musl", not(debug_assertions)))))]
@@ -77,6 +78,7 @@ enum Command {
     Open(open::Args),
     Diff(diff::Args),
     Load(Box<load::Args>),
+    Capacity(Box<capacity::Args>),
     Query(query::Args),
     Export(export::Args),
     Tables(tables::Args),
@@ -150,6 +152,7 @@ fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<E
         Command::Config(args) => config::run(&args, &config),
         Command::Diff(args) => diff::run(&args, &config),
         Command::Load(args) => load::run(*args, &config),
+        Command::Capacity(args) => capacity::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args, &config),
         Command::Tables(args) => tables::run(&args),

@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path, url: Option<&str>, seed: u64) -> Result<Loaded> 
 }
 
 /// Reads a file that is one: a pipe or a device might never end.
-pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -31,7 +31,7 @@ pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Reads everything, up to a limit.
-pub(super) fn read_all(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_all(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = from.take(limit + 1).read_to_end(&mut bytes)?;
     let is_too_large = u64::try_from(read).unwrap_or(u64::MAX) > limit;

@@ -1,4 +1,4 @@
-//! Objectives of a service level, and whether a run meets them: `p99<50ms`, `errors<0.1%`, `rate>=190`.
+//! Objectives of a service level, and whether a run meets them: `p99<50ms`, `errors<0.1%`, `rate>=190`, `mean<20ms`.
 
 use crate::figures::{Figures, quantile_ms};
 use crate::plan::Plan;
@@ -24,6 +24,8 @@ enum What {
     Latency(f64),
     /// The longest latency.
     Longest,
+    /// The mean of the same latency.
+    Mean,
     /// The share of planned requests that were not answered, or answered with a status of 500 or above, or whose answer failed a check.
     Errors,
     /// Responses per second.
@@ -64,7 +66,9 @@ pub enum Verdict {
 
 /// Why a text is not an objective.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an objective: expected for example p99<50ms, max<2s, errors<0.1% or rate>=190")]
+#[error(
+    "`{0}` is not an objective: expected for example p99<50ms, mean<20ms, max<2s, errors<0.1% or rate>=190"
+)]
 pub struct ObjectiveError(String);
 
 impl FromStr for Objective {
@@ -90,15 +94,18 @@ impl FromStr for Objective {
             "errors" => What::Errors,
             "rate" => What::Rate,
             "max" => What::Longest,
+            "mean" => What::Mean,
             percentile => What::Latency(quantile(percentile).ok_or_else(invalid)?),
         };
         let (number, unit) = split_unit(bound.trim());
         let number: f64 = number.parse().map_err(|_no_number| invalid())?;
         let factor = match (what, unit) {
-            (What::Latency(_) | What::Longest, "us" | "µs") => 1e-3,
-            (What::Latency(_) | What::Longest, "s") => 1e3,
+            (What::Latency(_) | What::Longest | What::Mean, "us" | "µs") => 1e-3,
+            (What::Latency(_) | What::Longest | What::Mean, "s") => 1e3,
             (What::Errors, "%") => 0.01,
-            (What::Latency(_) | What::Longest, "ms") | (What::Errors, "") | (What::Rate, "" | "/s") => 1.0,
+            (What::Latency(_) | What::Longest | What::Mean, "ms")
+            | (What::Errors, "")
+            | (What::Rate, "" | "/s") => 1.0,
             _ => return Err(invalid()),
         };
         let bound = number * factor;
@@ -139,7 +146,7 @@ impl Objective {
     /// The unit of its value: `ms`, `share` or `1/s`.
     pub fn unit(&self) -> &'static str {
         match self.what {
-            What::Latency(_) | What::Longest => "ms",
+            What::Latency(_) | What::Longest | What::Mean => "ms",
             What::Errors => "share",
             What::Rate => "1/s",
         }
@@ -148,7 +155,7 @@ impl Objective {
     /// What must be watched to know early that it is missed. `None` for an objective that more requests can only help, such as a
     /// latency that is to be large.
     pub(crate) fn watched(&self) -> Option<Watched> {
-        let is_upper = matches!(self.comparison, Comparison::Below | Comparison::AtMost);
+        let is_upper = self.is_upper();
         match self.what {
             What::Latency(quantile) if is_upper => Some(Watched::Latency(quantile)),
             What::Longest if is_upper => Some(Watched::Longest),
@@ -168,8 +175,26 @@ impl Objective {
         slow.map(|of| of.count_at_value()).sum()
     }
 
+    /// The limit of the mean latency in milliseconds, if it sets one.
+    pub fn mean_limit_ms(&self) -> Option<f64> {
+        (self.what == What::Mean && self.is_upper()).then_some(self.bound)
+    }
+
+    /// The quantile of the latency that it limits, if it limits one.
+    pub fn limited_quantile(&self) -> Option<f64> {
+        match self.what {
+            What::Latency(quantile) if self.is_upper() => Some(quantile),
+            _ => None,
+        }
+    }
+
+    /// Whether it sets an upper limit.
+    fn is_upper(&self) -> bool {
+        matches!(self.comparison, Comparison::Below | Comparison::AtMost)
+    }
+
     /// Whether a value meets it.
-    pub(crate) fn holds(&self, value: f64) -> bool {
+    pub fn holds(&self, value: f64) -> bool {
         match self.comparison {
             Comparison::Below => value < self.bound,
             Comparison::AtMost => value <= self.bound,
@@ -187,6 +212,7 @@ impl Objective {
         let value = match self.what {
             What::Latency(quantile) => quantile_ms(latencies, quantile),
             What::Longest => longest(),
+            What::Mean => (!latencies.is_empty()).then(|| latencies.mean() / 1e6),
             What::Errors => Some(errors(run)),
             What::Rate => Some(figures.answered_rate),
         };
@@ -222,6 +248,7 @@ mod tests {
         check("p99<50ms", What::Latency(0.99), Comparison::Below, 50.0);
         check("p99.9 <= 1.5s", What::Latency(0.999), Comparison::AtMost, 1_500.0);
         check("p999<200us", What::Latency(0.999), Comparison::Below, 0.2);
+        check("mean<20ms", What::Mean, Comparison::Below, 20.0);
         check("max<2s", What::Longest, Comparison::Below, 2_000.0);
         check("errors<0.1%", What::Errors, Comparison::Below, 0.001);
         check("rate>=190", What::Rate, Comparison::AtLeast, 190.0);

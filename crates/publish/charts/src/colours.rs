@@ -170,6 +170,15 @@ pub fn style() -> String {
     out
 }
 
+/// The value of a colour in the light theme, by the name of its variable: for files that have no style.
+pub(crate) fn light(name: &str) -> &'static str {
+    let meaning = name.strip_prefix("c-");
+    let mut colours =
+        BASE.iter().filter(|_| meaning.is_none()).chain(MEANINGS.iter().filter(|_| meaning.is_some()));
+    let found = colours.find(|(of, ..)| *of == meaning.unwrap_or(name));
+    found.map_or("#000000", |(_, light, _)| light)
+}
+
 /// The variables of a theme.
 fn variables(theme: Theme) -> String {
     let mut out = format!("  color-scheme: {};\n", theme.name());

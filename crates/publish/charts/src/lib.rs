@@ -1,11 +1,12 @@
 //! Pictures as SVG inside HTML, without script: flame graphs, lanes over time, distributions, heat maps,
-//! percentiles, sparklines, bars.
+//! percentiles, scalability, sparklines, bars.
 //!
 //! ```text
 //! stacks::TreeView ─► flame ─┐
 //! timeline::Lane ─► lanes ───┤
 //! report::Distribution, ─────┼─► markup (String) ─► a page
 //!   HeatMap, Curve           │
+//! capacity::Fit ─────────────┤
 //! values ─► sparkline, bar ──┘        classes ─► style: colours for light and dark, charts.css
 //! ```
 //!
@@ -22,6 +23,7 @@ mod heat;
 mod lanes;
 mod number;
 mod plane;
+mod scalability;
 mod small;
 #[cfg(test)]
 mod testing;
@@ -33,4 +35,5 @@ pub use escape::escape;
 pub use flame::{Flame, FlameOptions, flame};
 pub use heat::heat_map;
 pub use lanes::{LaneOptions, LaneSide, lane_pairs, lanes};
+pub use scalability::{scalability, scalability_file};
 pub use small::{bar, sparkline};

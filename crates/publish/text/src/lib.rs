@@ -7,6 +7,7 @@
 //! Names come from recordings and running processes, so anyone may have written them: every text passes through
 //! [`printable`] before it becomes part of a page.
 
+pub mod capacity;
 pub mod counters;
 pub mod diff;
 pub mod explain;

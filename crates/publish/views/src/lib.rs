@@ -6,6 +6,7 @@
 //! ```text
 //! WeightedTree ─────────► flame, tree, methods ─┐
 //! Lane … ───────────────► lanes                 │
+//! capacity::Fit ────────► capacity              │
 //! Distribution … ───────► distributions         │            ┌─ params: the state of the view
 //! Tables + TableView ───► tables                ├─► HTML  ◄──┤
 //! Explanation, Part ────► cards, parts ─────────┘            └─ Links: the addresses of its links
@@ -15,6 +16,7 @@
 //! there is none. And no text of the evidence becomes markup or script: texts pass through `maud`, which escapes
 //! them, or through [`script::data`], which makes JSON safe to embed in a page.
 
+pub mod capacity;
 pub mod cards;
 mod distributions;
 pub mod flame;
