@@ -131,7 +131,8 @@ impl Reader {
     }
 
     fn finish(self, name: &str) -> Load {
-        let Self { mut load, run, log } = self;
+        let Self { mut load, mut run, log } = self;
+        run.of_requests(&mut load);
         name.clone_into(&mut load.exhibit.file);
         finish::finish(&mut load, &run, log);
         load

@@ -23,15 +23,25 @@ pub(crate) struct Facts<'a> {
 /// A time when nothing was answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Stall {
-    /// The rows that show it.
+    /// When it began, as far as the rows say it.
     pub(crate) from_ns: i64,
+    /// Where the rows that show it end.
     pub(crate) to_ns: i64,
     /// How long nothing was answered.
     pub(crate) ms: f64,
     /// Whether requests timed out during it. Then it was longer than the latencies say.
     pub(crate) is_longer: bool,
+    /// Whether nothing was answered any more until the run was over.
+    pub(crate) never_ends: bool,
     /// Whether the generator was late by as much, so that it was stopped itself.
     pub(crate) is_of_generator: bool,
+}
+
+impl Stall {
+    /// A stall of which no more is known.
+    pub(crate) fn of(from_ns: i64, to_ns: i64, ms: f64) -> Self {
+        Self { from_ns, to_ns, ms, is_longer: false, never_ends: false, is_of_generator: false }
+    }
 }
 
 /// A row by second.
@@ -130,6 +140,13 @@ impl<'a> Facts<'a> {
         Some(answered >= KEPT * self.metric("rate.asked")?)
     }
 
+    /// Whether the generator may be why requests took so long: its CPU was used up, or it was late or stopped for a tenth of that.
+    pub(crate) fn is_of_generator(&self, ms: f64) -> bool {
+        let of = |name| self.metric(name).unwrap_or(0.0);
+        let late = of("client.lateness_ms_p99").max(of("client.stopped_ms"));
+        of("client.limited") > 0.0 && (of("client.cpu_share") >= FULL_CORE || late >= OF_LATENCY * ms)
+    }
+
     /// The worst lateness of the generator in a range of time, in milliseconds. `None` if no row says it.
     pub(crate) fn lateness_ms(&self, from_ns: i64, to_ns: i64) -> Option<f64> {
         let during = self.seconds.iter().filter(|of| of.ts_ns < to_ns && of.end_ns() > from_ns);
@@ -137,5 +154,9 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// A share of one core from which on a generator has no time left.
+const FULL_CORE: f64 = 0.9;
+/// The generator's part of a latency from which on the latency is its own.
+pub(crate) const OF_LATENCY: f64 = 0.1;
 /// A share of the asked rate that counts as keeping it.
 pub(crate) const KEPT: f64 = 0.98;

@@ -98,6 +98,15 @@ pub(crate) fn whole(intervals: &[Interval]) -> Interval {
     Interval { ts_ns, dur_ns: end.saturating_sub(ts_ns), buckets: sums.into_values().collect() }
 }
 
+/// The median latency of each quarter of the run. `None` with fewer intervals.
+pub(crate) fn quarters(intervals: &[Interval]) -> Option<Vec<f64>> {
+    const QUARTERS: usize = 4;
+    if intervals.len() < QUARTERS {
+        return None;
+    }
+    joined(intervals, QUARTERS).iter().map(|of| of.quantile(0.5)).collect()
+}
+
 /// Joins neighbours until there are no more than so many.
 pub(crate) fn joined(intervals: &[Interval], most: usize) -> Vec<Interval> {
     let each = intervals.len().div_ceil(most.max(1)).max(1);

@@ -122,6 +122,41 @@ mod tests {
     }
 
     #[test]
+    fn a_short_stop_of_the_generator_does_not_hide_what_the_service_did() {
+        let run = Run::saturated(30).metric("client.limited", 1.0).metric("client.stopped_ms", 180.0);
+        assert_eq!(found(&run), ["load-saturated"]);
+    }
+
+    #[test]
+    fn a_latency_that_grows_is_no_all_clear_although_every_request_is_answered() {
+        let verdict = explanation(&Run::steady(20).growing(5.0).load()).verdict.unwrap();
+        assert_eq!(verdict.state, State::Unexplained, "{}", verdict.text);
+        assert!(verdict.text.contains("median latency grew"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn a_stall_of_several_seconds_has_its_length_and_its_begin() {
+        let text = |run: Run| explanation(&run.load()).verdict.unwrap().text;
+        let said = text(Run::steady(30).silent(9..12, 1e9));
+        assert!(said.contains("stops answering for about 3 s at 9 s"), "{said}");
+        // Time-outs of a second end the waits of most requests, not the stall.
+        let said = text(Run::steady(30).silent(9..14, 1_000.0));
+        assert!(said.contains("stops answering for at least 5 s at 9 s"), "{said}");
+        let said = text(Run::steady(30).silent(20..30, 1_000.0));
+        assert!(said.contains("stops answering at 20 s, and did not answer again"), "{said}");
+        // Without a schedule, too, and however few requests it held up.
+        let closed = Run::steady(30).silent(9..12, 1e9).closed();
+        assert!(text(closed).contains("stops answering for about 3 s"));
+    }
+
+    #[test]
+    fn single_slow_requests_are_no_stall() {
+        for slow in [10, 20, 40] {
+            assert_eq!(found(&Run::steady(30).one_in(slow, 300.0)), ["load-timeouts"], "{slow}");
+        }
+    }
+
+    #[test]
     fn a_service_that_answers_nothing_is_not_saturated() {
         let all: Vec<usize> = (0..30).collect();
         let run = Run::steady(30).stalled_beyond(&all, 0.1).answering(0.0);

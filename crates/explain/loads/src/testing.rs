@@ -2,9 +2,10 @@
 
 use model::{
     LatencyRow, Load, LoadBucketRow, LoadFailureRow, LoadSecondRow, LoadStatusRow, MetricRow, NO_INT,
-    SCHEDULE,
+    SCHEDULE, SEND,
 };
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const RATE: i64 = 200;
 const SECOND: i64 = 1_000_000_000;
@@ -16,6 +17,10 @@ pub(crate) struct Run {
     seconds: Vec<Vec<f64>>,
     late_ms: BTreeMap<usize, i64>,
     timeouts: BTreeMap<usize, i64>,
+    /// Seconds in which another number was answered than usually.
+    answers: BTreeMap<usize, i64>,
+    /// What was sent in each second without a schedule.
+    closed: Option<BTreeMap<usize, i64>>,
     answered: f64,
     metrics: BTreeMap<String, f64>,
     statuses: Vec<(&'static str, i64)>,
@@ -60,6 +65,66 @@ impl Run {
         self.metric("timeouts", timeouts)
     }
 
+    /// In these seconds nothing is answered, and then all that is due since, unless it has timed out after `timeout_ms`.
+    pub(crate) fn silent(mut self, at: Range<usize>, timeout_ms: f64) -> Self {
+        let end_ms = 1e3 * base::number::count(at.end);
+        for second in at.clone() {
+            self.seconds[second].clear();
+            self.answers.insert(second, 0);
+        }
+        for second in at.clone() {
+            for due in 0..RATE {
+                let due_ms = 1e3 * base::number::count(second) + 5.0 * base::number::real(due);
+                let waited = (end_ms - due_ms).min(timeout_ms);
+                let ended = usize::try_from(whole((due_ms + waited) / 1e3)).unwrap();
+                // What ends after the rows is left out.
+                let Some(of) = self.seconds.get_mut(ended) else { continue };
+                of.push(waited);
+                let count = if waited >= timeout_ms { &mut self.timeouts } else { &mut self.answers };
+                *count.entry(ended).or_insert(if waited >= timeout_ms { 0 } else { RATE }) += 1;
+            }
+        }
+        if timeout_ms < 1e9 {
+            let timeouts = base::number::real(self.timeouts.values().sum());
+            self = self.metric("timeout_ms", timeout_ms).metric("timeouts", timeouts);
+        }
+        self
+    }
+
+    /// Without a schedule, a silent service holds up ten requests.
+    pub(crate) fn closed(mut self) -> Self {
+        let silent: Vec<usize> = self.answers.iter().filter(|of| *of.1 == 0).map(|of| *of.0).collect();
+        let mut sent: BTreeMap<usize, i64> = silent.iter().map(|second| (*second, 0)).collect();
+        let (first, last) = (silent[0], silent[silent.len() - 1]);
+        sent.insert(first, 10);
+        self.answers.insert(last + 1, RATE + 10);
+        self.seconds[last + 1].retain(|ms| *ms < 1.0);
+        self.seconds[last + 1].extend([1e3 * base::number::count(silent.len()); 10]);
+        self.metrics.remove("rate.asked");
+        self.closed = Some(sent);
+        self
+    }
+
+    /// One request of so many takes that long.
+    pub(crate) fn one_in(mut self, number: usize, ms: f64) -> Self {
+        for second in &mut self.seconds {
+            for of in second.iter_mut().step_by(number) {
+                *of = ms;
+            }
+        }
+        self
+    }
+
+    /// Each request takes so many milliseconds longer in each second than in the one before.
+    pub(crate) fn growing(mut self, ms: f64) -> Self {
+        for (at, second) in self.seconds.iter_mut().enumerate() {
+            for of in second {
+                *of += ms * base::number::count(at);
+            }
+        }
+        self
+    }
+
     /// In these seconds the generator was late.
     pub(crate) fn late(mut self, at: &[usize], ms: i64) -> Self {
         self.late_ms.extend(at.iter().map(|second| (*second, ms)));
@@ -99,7 +164,7 @@ impl Run {
         let mut load = Load::default();
         load.exhibit.duration_ns = SECOND * i64::try_from(self.seconds.len()).unwrap();
         load.run.steadiness = Some("steady".to_owned());
-        let basis = load.strings.intern(SCHEDULE);
+        let basis = load.strings.intern(if self.closed.is_some() { SEND } else { SCHEDULE });
         let mut all: Vec<f64> = self.seconds.iter().flatten().copied().collect();
         all.sort_by(f64::total_cmp);
         for (quantile, needed) in [(0.5, 10), (0.9, 50), (0.99, 500), (1.0, 1)] {
@@ -115,9 +180,9 @@ impl Run {
             load.seconds.push(LoadSecondRow {
                 ts_ns,
                 dur_ns: SECOND,
-                asked: RATE,
+                asked: self.closed.as_ref().map_or(RATE, |of| of.get(&at).copied().unwrap_or(RATE)),
                 sent: RATE,
-                answered: whole(self.answered),
+                answered: self.answers.get(&at).copied().unwrap_or_else(|| whole(self.answered)),
                 errors: 0,
                 timeouts: self.timeouts.get(&at).copied().unwrap_or(0),
                 lateness_max_ns,

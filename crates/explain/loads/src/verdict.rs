@@ -1,12 +1,18 @@
 //! The verdict: what all findings say together, in one sentence.
 
 use crate::facts::{Facts, KEPT};
+use crate::intervals::quarters;
 use base::number::real;
 use report::unit::{short, show};
 use report::{Finding, Report, Severity, State, Verdict};
 
+/// The state of a run that has not ended.
+const RUNNING: &str = "running";
 /// With fewer answers by what was asked there is no all-clear.
 const ANSWERED: f64 = 0.9;
+/// Growth of the median latency within the run that is not an all-clear: that much, and to so many milliseconds.
+const GROWN: f64 = 3.0;
+const GROWN_MS: f64 = 10.0;
 /// With more answers that refuse the request, the run says little about the service.
 const MOST_REFUSED: f64 = 0.5;
 
@@ -39,9 +45,18 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
             None,
         );
     }
+    if facts.metric("responses").is_some_and(|responses| responses <= 0.0)
+        && facts.planned().is_some_and(|planned| planned > 0.0)
+    {
+        let text = "No request was answered, and no check says why.".to_owned();
+        return said(State::Unexplained, text, None);
+    }
     if facts.load.lost.is_damaged() {
-        let text =
-            "Cannot judge: the run's files are damaged, and what could be read shows no problem.".to_owned();
+        let what = match facts.load.exhibit.state.as_deref() {
+            Some(RUNNING) => "the run broke off, or still goes on",
+            _ => "the run's files are damaged",
+        };
+        let text = format!("Cannot judge: {what}, and what could be read shows no problem.");
         return said(State::CannotJudge, text, None);
     }
     if let Some(short) = report.findings.iter().find(|of| of.id == "load-too-short") {
@@ -70,10 +85,24 @@ fn unexplained(facts: &Facts<'_>) -> Option<String> {
             "{most} of the answers have a status of 400 to 499: do the requests ask for what the service has?"
         ));
     }
+    if let Some((first, last)) = growth(facts) {
+        return Some(format!(
+            "the median latency grew from {} in the first quarter of the run to {} in the last, and no check says why.",
+            show(first, "ms"),
+            show(last, "ms")
+        ));
+    }
     let (answered, asked) = (facts.metric("rate.answered")?, facts.metric("rate.asked")?);
     (answered < asked * ANSWERED).then(|| {
         format!("{} of {} were answered, and no check says why.", short(answered), show(asked, "requests/s"))
     })
+}
+
+/// The median latency of the first and of the last quarter, if it grew from each to the next, in all by much.
+fn growth(facts: &Facts<'_>) -> Option<(f64, f64)> {
+    let medians = quarters(&facts.intervals)?;
+    let (first, last) = (*medians.first()?, *medians.last()?);
+    (medians.is_sorted() && last >= GROWN * first && last >= GROWN_MS).then_some((first, last))
 }
 
 /// The share of the responses whose status says that the request was wrong.

@@ -25,6 +25,8 @@ use std::collections::VecDeque;
 
 /// Seconds in which more and more requests must have waited.
 const SECONDS: usize = 5;
+/// A second with fewer answers than this part of what is sent is one of a service that stops answering.
+const SILENT: u64 = 10;
 /// Errors are judged by their share so far if so many requests have ended.
 const MIN_ENDED: u64 = 100;
 /// How many standard errors a share must be above its bound: one in 2,000 is by chance.
@@ -32,8 +34,10 @@ const CLEARLY: f64 = 3.29;
 
 /// What was sent within a second, and what waited at its end.
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
+struct LastSecond {
     sent: u64,
+    /// What was answered or failed meanwhile.
+    ended: u64,
     waiting: u64,
 }
 
@@ -48,7 +52,7 @@ pub struct Prospects<'a> {
     /// Requests that were due.
     due: u64,
     /// The last seconds.
-    last: VecDeque<Waiting>,
+    last: VecDeque<LastSecond>,
     is_unreachable: bool,
 }
 
@@ -140,7 +144,8 @@ impl<'a> Prospects<'a> {
         if self.last.len() > SECONDS {
             self.last.pop_front();
         }
-        self.last.push_back(Waiting { sent: second.counts.sent, waiting });
+        let ended = second.counts.responses + second.counts.failed();
+        self.last.push_back(LastSecond { sent: second.counts.sent, ended, waiting });
         let grows =
             self.last.iter().zip(self.last.iter().skip(1)).all(|(one, next)| next.waiting > one.waiting);
         let end_s = self.plan.duration.as_secs_f64();
@@ -149,6 +154,11 @@ impl<'a> Prospects<'a> {
             return None;
         }
         let best = self.last.iter().skip(1).map(|of| of.sent).max().unwrap_or(0);
+        // A service that answers nothing for a while has no rate: what waits is sent when it goes on.
+        let is_silent = |of: &LastSecond| of.ended.saturating_mul(SILENT) < best;
+        if self.last.iter().skip(1).any(is_silent) {
+            return None;
+        }
         let left = planned.saturating_sub(sent + unsent);
         let time_s = end_s + self.plan.timeout.as_secs_f64() - at_s;
         (real_u64(left) > real_u64(best) * time_s).then(|| {
@@ -295,5 +305,14 @@ mod tests {
         // A stop of 3 s in 10 s: what waits is worked off.
         assert_eq!(unreachable(&plan(100.0, 60), |at| if at % 10 < 3 { 0 } else { 143 }), None);
         assert_eq!(unreachable(&plan(100.0, 60), |_| 100), None);
+        let hour = plan(100.0, 3_600);
+        // While nothing is answered, time-outs free some connections: that is not a rate.
+        let mut prospects = Prospects::new(&hour, &[]);
+        let silent = (0..20).flat_map(|at| {
+            let (mut second, latencies) = second(at, 100, &[], 0);
+            second.counts = Counts { sent: 50, timeouts: 50, ..Counts::default() };
+            prospects.take(&second, &latencies)
+        });
+        assert_eq!(silent.count(), 0);
     }
 }

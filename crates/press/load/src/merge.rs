@@ -156,10 +156,10 @@ fn plan(parts: &[Part], begun: SystemTime) -> Plan {
         Drive::Schedule(Schedule::Constant { rate }) => {
             let rates: f64 = parts.iter().filter_map(|of| of.plan.asked_constant()).sum();
             let rate = match first.worker {
-                Some(_) => rate * times,
+                Some(_) if is_at_one_time(parts, begun) => rate * times,
                 None if is_at_one_time(parts, begun) => rates,
                 // As all other rates, that of the whole time.
-                None => real_u64(parts.iter().map(|of| of.planned).sum()) / last_end(parts, begun),
+                _ => real_u64(parts.iter().map(|of| of.planned).sum()) / last_end(parts, begun),
             };
             Drive::Schedule(Schedule::Constant { rate })
         }

@@ -171,6 +171,48 @@ impl Found {
         self.is_read = true;
         load.exhibit.bytes = load.exhibit.bytes.saturating_add(wide(bytes.len()));
         self.check_balance(load);
+        self.push_kinds(load);
+        Ok(())
+    }
+
+    /// Counts the requests one by one, if there is no account: that of a run which broke off.
+    pub(super) fn of_requests(&mut self, load: &mut Load) {
+        if self.is_read || load.requests.end_ns.is_empty() {
+            return;
+        }
+        let (mut responses, mut timeouts, mut unsent) = (0u64, 0u64, 0u64);
+        for (outcome, status) in load.requests.outcome.iter().zip(&load.requests.status) {
+            match load.strings.text(*outcome) {
+                "response" => {
+                    responses = responses.saturating_add(1);
+                    if *status != NO_INT {
+                        *self.statuses.entry(status.to_string()).or_default() += 1;
+                    }
+                }
+                "timeout" => timeouts = timeouts.saturating_add(1),
+                "unsent" => unsent = unsent.saturating_add(1),
+                other => *self.errors.entry(other.to_owned()).or_default() += 1,
+            }
+        }
+        let planned = wide(load.requests.end_ns.len());
+        let sent = planned.saturating_sub(unsent);
+        let counted = [
+            ("planned", planned),
+            ("sent", sent),
+            ("responses", responses),
+            ("timeouts", timeouts),
+            ("unsent", unsent),
+        ];
+        for (path, count) in counted {
+            if let Some(at) = FIGURES.iter().position(|figure| figure.path == path) {
+                self.figures.insert(at, base::number::real_u64(count));
+            }
+        }
+        self.push_kinds(load);
+    }
+
+    /// The tables of what went wrong, and of statuses.
+    fn push_kinds(&self, load: &mut Load) {
         for (what, count) in &self.errors {
             let what = load.strings.intern(what);
             load.failures.push(LoadFailureRow { what, count: *count });
@@ -183,7 +225,6 @@ impl Found {
             let what = load.strings.intern(what);
             load.statuses.push(LoadStatusRow { what, count: *count });
         }
-        Ok(())
     }
 
     /// Every planned request must have ended in one way.

@@ -1,6 +1,6 @@
 //! `load-generator-late`: the generator, not the service, made requests late.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, OF_LATENCY};
 use crate::rule::{Found, RATES, Rule, Threshold, explains, rows_of, view};
 use report::unit::show;
 use report::{EvidenceRows, Measured, Severity};
@@ -66,6 +66,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let stopped = [facts.metric("client.stopped_ms"), still].into_iter().flatten().max_by(f64::total_cmp);
     let is_limited = facts.metric("client.limited").is_some_and(|limited| limited >= LIMITED.value);
     let is_stopped = stopped.is_some_and(|stopped| stopped >= STOPPED.value);
+    // A stop that is short beside the latencies explains none of them.
+    let explains_little = stopped.zip(p99).is_some_and(|(stopped, p99)| stopped < OF_LATENCY * p99);
     let is_late =
         share.is_some_and(|share| share >= SHARE.value) && late.is_some_and(|late| late >= LATENESS.value);
     let what = match (is_stopped, is_late, is_limited) {
@@ -87,9 +89,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         more.into_iter().filter_map(|(name, of, unit)| Some(explains(name, facts.metric(of)?, unit))),
     );
     let late_rows = facts.seconds.iter().filter(|of| of.lateness_ms.is_some_and(|ms| ms >= EVIDENT_MS));
+    let title = match p99.filter(|_| is_stopped && explains_little) {
+        Some(p99) => format!("The generator {what}, which is little beside the p99 of {}", show(p99, "ms")),
+        None => format!("The generator {what}, not the service: the latencies are the generator's too"),
+    };
     Some(Found {
-        title: format!("The generator {what}, not the service: the latencies are the generator's too"),
-        severity: Severity::Warning,
+        title,
+        severity: if is_stopped && explains_little { Severity::Note } else { Severity::Warning },
         score: if is_stopped || is_late { 0.9 } else { 0.6 },
         measured,
         evidence: vec![

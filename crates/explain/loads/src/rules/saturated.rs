@@ -1,9 +1,10 @@
 //! `load-saturated`: more is asked than the service can answer, and what waits grows.
 
-use crate::facts::Facts;
-use crate::intervals::joined;
+use crate::facts::{Facts, Second};
+use crate::intervals::quarters;
 use crate::rule::{Found, RATES, Rule, Threshold, explains, view};
-use report::unit::show;
+use base::number::real;
+use report::unit::{duration, show};
 use report::{EvidenceRows, Severity};
 
 const ANSWERED: Threshold = Threshold {
@@ -30,8 +31,8 @@ const UNSENT: Threshold = Threshold {
     unit: "share",
     source: "ours: a run that ends within a stall still sends what was due, for as long as the time-out. It alone is enough",
 };
-/// Quarters of the run.
-const QUARTERS: usize = 4;
+/// A rate changes if several of its seconds are so much above or below the median.
+const CHANGING: f64 = 1.2;
 
 pub(super) static RULE: Rule = Rule {
     id: "load-saturated",
@@ -62,26 +63,36 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         (facts.metric("errors").unwrap_or(0.0) + facts.metric("timeouts").unwrap_or(0.0)) / facts.length_s();
     let failed = if failed.is_finite() { failed } else { 0.0 };
     let share = (answered + failed) / asked;
-    let is_limited = facts.metric("client.limited").is_some_and(|limited| limited > 0.0);
-    if !(share <= ANSWERED.value && asked > 0.0) || is_limited {
+    let waits = facts.quantile(0.99).or(facts.quantile(0.5)).unwrap_or(0.0);
+    // A service that answers nothing at all hangs: it has no capacity to speak of.
+    if !(share <= ANSWERED.value && asked > 0.0 && answered > 0.0) || facts.is_of_generator(waits) {
         return None;
     }
     if let Some(found) = never_sent(facts, asked, answered) {
         return Some(found);
     }
-    let medians: Vec<f64> = quarters(facts)?;
+    let medians: Vec<f64> = quarters(&facts.intervals)?;
     let (first, last) = (medians.first()?, medians.last()?);
     let growth = last / first.max(f64::MIN_POSITIVE);
     if growth < GROWTH.value || *last < WAIT.value || !medians.is_sorted() {
         return None;
     }
     let waits = show(*last, "ms");
-    Some(Found {
-        title: format!(
+    let title = match changing(facts) {
+        Some((capacity, from_ms)) => format!(
+            "The service is saturated at about {}: from {} on more were asked for, and requests wait longer and longer, {waits} at \
+             the end",
+            show(capacity, "requests/s"),
+            duration(from_ms)
+        ),
+        None => format!(
             "The service is saturated at {}: {} were asked for, and requests wait longer and longer, {waits} at the end",
             show(answered, "requests/s"),
             show(asked, "requests/s")
         ),
+    };
+    Some(Found {
+        title,
         severity: Severity::Critical,
         score: (1.0 - share).clamp(0.5, 1.0),
         measured: vec![
@@ -101,8 +112,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 
 /// Requests for which no connection became free until the end: all of them waited for the service.
 fn never_sent(facts: &Facts<'_>, asked: f64, answered: f64) -> Option<Found> {
-    // A service that answers nothing at all hangs: it has no capacity to speak of.
-    if answered <= 0.0 {
+    // What an interrupted run did not send, it had no time for.
+    if facts.load.run.ended.as_deref() == Some("interrupted") {
         return None;
     }
     // Other requests were not sent because of an earlier one of their flow, or of a value.
@@ -131,10 +142,19 @@ fn never_sent(facts: &Facts<'_>, asked: f64, answered: f64) -> Option<Found> {
     })
 }
 
-/// The median latency of each quarter of the run.
-fn quarters(facts: &Facts<'_>) -> Option<Vec<f64>> {
-    if facts.intervals.len() < QUARTERS {
+/// Of a rate that changes: the median of what was answered while more was asked for, and when that began, in milliseconds.
+fn changing(facts: &Facts<'_>) -> Option<(f64, f64)> {
+    let mut asked: Vec<f64> = facts.seconds.iter().filter_map(|of| of.asked).filter(|of| *of > 0.0).collect();
+    asked.sort_by(f64::total_cmp);
+    let typical = asked.get(asked.len() / 2)?;
+    // The rows of a constant rate differ by one, and the last of it may be partial.
+    if asked.iter().filter(|of| **of < typical / CHANGING || **of > typical * CHANGING).count() < 2 {
         return None;
     }
-    joined(&facts.intervals, QUARTERS).iter().map(|of| of.quantile(0.5)).collect()
+    let is_short =
+        |of: &&Second| of.answered.zip(of.asked).is_some_and(|(is, asked)| is < ANSWERED.value * asked);
+    let mut answered: Vec<f64> = facts.seconds.iter().filter(is_short).filter_map(|of| of.answered).collect();
+    answered.sort_by(f64::total_cmp);
+    let from = facts.seconds.iter().find(|of| is_short(of))?;
+    Some((*answered.get(answered.len() / 2)?, real(from.ts_ns) / 1e6))
 }

@@ -19,6 +19,8 @@ const TIMES: Threshold = Threshold {
     unit: "share",
     source: "ours: a tail of ten times the median is seen by users",
 };
+/// Before that a run has hardly begun.
+const BEGINNING_MS: f64 = 100.0;
 /// A share of the run from which on stalls are critical: p99 is then within one.
 const CRITICAL: f64 = 0.01;
 
@@ -80,11 +82,16 @@ fn title(facts: &Facts<'_>, stalls: &[Stall], longest: f64) -> String {
     let about = format!("{} {}", if is_longer { "at least" } else { "about" }, show_round(longest));
     let up_to = if is_longer { about.clone() } else { format!("up to {}", show_round(longest)) };
     let period = period_s(stalls);
+    let at = |of: &Stall| match base::number::real(of.from_ns) / 1e6 {
+        ms if ms < BEGINNING_MS => "the beginning".to_owned(),
+        ms => duration(ms),
+    };
     let stands = match (stalls, period) {
-        ([one], _) if far(one) => format!("stops answering for {up_to} again and again"),
-        ([one], _) => {
-            format!("stops answering for {about} at {}", duration(base::number::real(one.from_ns) / 1e6))
+        ([.., last], _) if last.never_ends => {
+            format!("stops answering at {}, and did not answer again", at(last))
         }
+        ([one], _) if far(one) => format!("stops answering for {up_to} again and again"),
+        ([one], _) => format!("stops answering for {about} at {}", at(one)),
         (_, Some(period)) => format!("stops answering for {about} every {}", show_round(period * 1e3)),
         (several, None) => format!("stops answering {} times, for {up_to}", several.len()),
     };

@@ -111,7 +111,7 @@ pub(crate) struct ExpectFile {
 
 /// One status, or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a status such as 200, or several: [200, 201]")]
 pub(crate) enum Statuses {
     One(u16),
     Several(Vec<u16>),
