@@ -176,9 +176,10 @@ fn a_run_that_is_killed_leaves_its_requests() {
     let out = out.to_str().unwrap();
     let found = rows(out, "select outcome, count(*) from requests group by 1");
     assert_eq!(found, [("response".to_owned(), kept as u64 - 1)]);
-    // What it lacks is said, and it gets no all-clear.
+    // What it lacks is said, and what was kept is judged: every third answer has the status 503.
     let explained = json(&["explain", out, "--format", "json"]);
-    assert_eq!(explained["verdict"]["state"], "cannot-judge", "{explained}");
+    assert_eq!(explained["verdict"]["state"], "problem", "{explained}");
+    assert_eq!(explained["findings"][0]["id"], "load-errors", "{explained}");
     assert!(explained.to_string().contains("the run broke off"), "{explained}");
 }
 
