@@ -175,6 +175,8 @@ mod tests {
     #[test]
     fn a_service_that_cannot_keep_up_is_saturated_and_not_still() {
         assert_eq!(found(&Run::saturated(30)), ["load-saturated"]);
+        // Far beyond the capacity, little of what waits is answered in each second.
+        assert_eq!(found(&Run::saturated(30).answering(10.0)), ["load-saturated"]);
     }
 
     #[test]

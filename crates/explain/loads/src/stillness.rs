@@ -25,7 +25,7 @@ pub(crate) const TIMES_MEDIAN: f64 = 10.0;
 const WAITED: f64 = 0.5;
 /// The share of an interval's requests that must be quick, or else the service is saturated.
 const QUICK: f64 = 0.1;
-/// Answered requests, as a share of those due, below which nothing counts as answered in that time.
+/// Answered requests, as a share of those due and of what is answered usually, below which nothing counts as answered in that time.
 const NOTHING: f64 = 0.1;
 /// A stall is the generator's if it was late by this share of it.
 const OF_GENERATOR: f64 = 0.5;
@@ -114,25 +114,29 @@ fn teeth(facts: &Facts<'_>) -> Vec<Stall> {
 
 /// Seconds without answers, though requests waited for one. A request that waited as long must be known, too.
 fn gaps(facts: &Facts<'_>) -> Vec<Stall> {
-    let mut answered: Vec<f64> = facts.seconds.iter().filter_map(|of| of.answered).collect();
+    let mut answered: Vec<f64> =
+        facts.seconds.iter().filter_map(|of| of.answered).filter(|of| *of > 0.0).collect();
     answered.sort_by(f64::total_cmp);
-    let usual = answered.get(answered.len() / 2).copied().unwrap_or(0.0);
+    // What this service answers per second. One that never answered did not stop.
+    let Some(usual) = answered.get(answered.len() / 2).copied() else { return Vec::new() };
     let is_open = facts.has_schedule();
     // In a closed loop, little is sent while nothing is answered.
     let due = |of: &Second| of.asked.filter(|_| is_open).unwrap_or(usual);
-    // A service that never answered did not stop.
-    if answered.last().is_none_or(|most| *most <= 0.0) {
-        return Vec::new();
-    }
+    let end_ns =
+        facts.seconds.iter().filter(|of| of.asked.is_some_and(|of| of > 0.0)).map(Second::end_ns).max();
     let mut waiting = 0.0;
     let mut stalls: Vec<Stall> = Vec::new();
     let mut before: Option<&Second> = None;
     for of in &facts.seconds {
         let Some(answered) = of.answered else { return Vec::new() };
         waiting += of.asked.unwrap_or(answered + of.failed) - answered - of.failed;
-        let wanted = due(of).max(waiting);
+        // After the last request, a few that are slow are not a stall.
+        let is_over = end_ns.is_some_and(|end| of.ts_ns >= end);
+        let enough = if is_over { (NOTHING * usual).max(1.0) } else { 1.0 };
         let errors = of.failed - of.timeouts;
-        let is_still = waiting >= 1.0 && errors < NOTHING * wanted && answered <= NOTHING * wanted;
+        let is_still = waiting >= enough
+            && errors < NOTHING * usual
+            && answered <= NOTHING * if is_over { usual } else { due(of).min(usual) };
         match stalls.last_mut().filter(|last| last.to_ns >= of.ts_ns) {
             Some(last) if is_still => last.to_ns = of.end_ns(),
             None if is_still => {
@@ -164,8 +168,15 @@ fn measured(facts: &Facts<'_>, mut gap: Stall) -> Option<Stall> {
         return None;
     }
     gap.is_longer = timeouts(facts, gap.from_ns, end_ns) > 0.0;
-    let is_of_gap = !gap.is_longer && longest <= own_ms + MOST_MORE_MS;
-    gap.ms = if is_of_gap { longest } else { own_ms };
+    let whole = facts.seconds.iter().filter(|of| of.ts_ns >= gap.from_ns && of.end_ns() <= gap.to_ns);
+    gap.ms = if gap.is_longer {
+        // At least that: its whole seconds.
+        whole.map(|of| real(of.dur_ns) / 1e6).sum()
+    } else if longest <= own_ms + MOST_MORE_MS {
+        longest
+    } else {
+        own_ms
+    };
     Some(gap)
 }
 

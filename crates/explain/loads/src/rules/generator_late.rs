@@ -7,7 +7,7 @@ use report::{EvidenceRows, Measured, Severity};
 
 const SHARE: Threshold = Threshold {
     name: "p99 of the generator's lateness, of the latency's p99",
-    value: 0.1,
+    value: OF_LATENCY,
     unit: "share",
     source: "ours: a tenth of p99 is more than the histogram's own error and less than anybody decides by. One of the three is enough",
 };
